@@ -1,0 +1,37 @@
+"""The command line of the project: `python -m joyvl_app COMMAND`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from joyvl_app import __version__
+from joyvl_app.cli import bench, doctor, watch
+from joyvl_app.errors import JoyError
+
+_BAD_INPUT = 2
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; 0 is success, 2 is something the user can mend."""
+    parser = argparse.ArgumentParser(prog="joyvl_app", description="An assistant that watches and decides every second.")
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in (watch, doctor, bench):
+        command.add_parser(commands)
+    options = parser.parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except JoyError as error:
+        print(f"joyvl_app: {error}", file=sys.stderr)
+        return _BAD_INPUT
+    except BrokenPipeError:  # the reader of our output has gone, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""`python -m joyvl_app doctor`: what is installed, which providers can run, and what the others need."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+from joyvl_app.build import BRAINS, DECIDERS, VOICES, Registry
+from joyvl_app.errors import JoyError
+from joyvl_app.perception.models import MODELS
+from joyvl_app.scenario import load_scenarios
+from joyvl_app.settings import load_settings
+
+_PACKAGES = (
+    "gradio", "fastrtc", "aiortc", "av", "onnxruntime", "rapidocr", "torch", "transformers", "accelerate",
+    "openai-whisper", "sqlalchemy", "langchain",
+)  # fmt: skip
+_WEIGHTS = ("nanodet", "blazeface", "emotion")
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("doctor", help="list what is installed and what can run")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """0 when the app can run with its settings, 2 otherwise."""
+    print(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}")
+    for name in _PACKAGES:
+        print(f"  {name:<16} {_version(name)}")
+    print("Weights in assets/models")
+    for name in _WEIGHTS:
+        print(f"  {name:<16} {'ready' if (MODELS / f'{name}.onnx').is_file() else 'missing: git checkout assets/models'}")
+    for title, registry in (("Deciders", DECIDERS), ("Brains", BRAINS), ("Voices", VOICES)):
+        _list(title, registry)  # type: ignore[arg-type]
+    return _verdict()
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return f"not installed: pip install {name}"
+
+
+def _list(title: str, registry: Registry[object]) -> None:
+    print(title)
+    for name, entry in registry.entries.items():
+        missing = entry.missing()
+        state = f"needs: pip install {' '.join(missing)}" if missing else "ready"
+        print(f"  {name:<16} {state:<8} {entry.about}")
+
+
+def _verdict() -> int:
+    try:
+        settings, scenarios = load_settings(), load_scenarios()
+    except JoyError as error:
+        print(f"Problem: {error}")
+        return 2
+    print(f"Scenarios: {', '.join(scenarios)}")
+    absent = [name for name in _WEIGHTS if not (MODELS / f"{name}.onnx").is_file()]
+    if absent:
+        print(f"Problem: weights are missing: {', '.join(absent)}")
+        return 2
+    print(f"The app can run: python app.py, then open http://{settings.host}:{settings.port}")
+    return 0

@@ -1,0 +1,1 @@
+"""Who decides: one file or folder a decider, all behind ports.Decider."""

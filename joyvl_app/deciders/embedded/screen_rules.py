@@ -1,0 +1,168 @@
+"""Rules about what stands on screen (text, prices, slides) and about time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from joyvl_app.deciders.embedded.board import Entry, joined
+from joyvl_app.deciders.embedded.phrases import phrase, shortened
+from joyvl_app.deciders.embedded.rules import Urge
+from joyvl_app.deciders.embedded.scene import Scene
+from joyvl_app.deciders.embedded.specs import Read, Slides, Spot, Timer
+from joyvl_app.deciders.embedded.telling import describe, tell_count, tell_text
+from joyvl_app.perception.motion import Grey
+from joyvl_app.perception.reader import normal, same_text
+
+PRICE = re.compile(
+    r"(?:[$€£¥¥]|USD|EUR|RMB)\s?\d[\d,]*(?:\.\d{1,2})?|\d[\d,]*(?:\.\d{1,2})?\s?(?:[€元块]|dollars?|yuan|euros?)", re.I
+)
+_FORGET = 6.0  # seconds a text must have been gone before it counts as new again
+_SURE = 0.85
+_SLIDE_SHARE = 0.02  # share of the picture that must differ for a slide whose words changed
+_SCENE_SHARE = 0.25  # and for a scene without words
+_MOST_READ = 300  # characters read aloud at once
+
+
+class _Said:
+    """Texts that were announced, each forgotten some seconds after it was last on screen."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, float] = {}
+
+    def fresh(self, texts: list[str], t: float) -> list[str]:
+        """Those not announced yet; the announced ones that are still there are kept in mind."""
+        new = []
+        for text in texts:
+            known = next((key for key in self._seen if same_text(key, text)), None)
+            if known is None:
+                new.append(text)
+            else:
+                self._seen[known] = t
+        self._seen = {key: seen for key, seen in self._seen.items() if t - seen <= _FORGET}
+        return new
+
+    def add(self, texts: list[str], t: float) -> Callable[[], None]:
+        def commit() -> None:
+            self._seen.update(dict.fromkeys(texts, t))
+
+        return commit
+
+
+class ReadRule:
+    """Reads new text aloud, top to bottom, once."""
+
+    def __init__(self, spec: Read) -> None:
+        self._spec, self._said = spec, _Said()
+
+    def urge(self, scene: Scene, t: float) -> Urge | None:
+        new = self._said.fresh([entry.text for entry in scene.board.visible], t)
+        if not new:
+            return None
+        boxes = tuple(entry.line.box for entry in scene.board.visible if entry.text in new)
+        text = phrase("says", self._spec.zh, text=shortened(joined(new), _MOST_READ))
+        return Urge(_SURE, text, self._said.add(new, t), False, boxes)
+
+
+class SpotRule:
+    """Announces a wording, or any price, when it appears on screen; a price that changes is a new one."""
+
+    def __init__(self, spec: Spot) -> None:
+        self._spec, self._said = spec, _Said()
+
+    def urge(self, scene: Scene, t: float) -> Urge | None:
+        hits = {hit: entry for entry in scene.board.visible for hit in self._hits(entry.text)}
+        new = self._said.fresh(list(hits), t)
+        if not new:
+            return None
+        sentences = [self._sentence(hit, hits[hit], scene) for hit in new]
+        return Urge(_SURE, " ".join(sentences), self._said.add(new, t), False, tuple(hits[hit].line.box for hit in new))
+
+    def _hits(self, text: str) -> list[str]:
+        if not self._spec.phrase:
+            return [found.group() for found in PRICE.finditer(text)]
+        return [self._spec.phrase] if normal(self._spec.phrase) in normal(text) else []
+
+    def _sentence(self, hit: str, entry: Entry, scene: Scene) -> str:
+        if self._spec.phrase:
+            return phrase("spotted", self._spec.zh, text=hit)
+        name = _name_of(entry, scene.board.visible)
+        return phrase("price_of", self._spec.zh, name=name, price=hit) if name else phrase("price", self._spec.zh, price=hit)
+
+
+class SlideRule:
+    """Comments once on each new slide; the same words under a moving pointer are no new slide."""
+
+    def __init__(self, spec: Slides) -> None:
+        self._spec = spec
+        self._kept: Grey | None = None
+        self._words = ""
+
+    def urge(self, scene: Scene, t: float) -> Urge | None:
+        look, board = scene.now, scene.board
+        if look is None or scene.motion is None or board.read_t is None:
+            return None
+        words = joined(entry.text for entry in board.visible)
+        share = 1.0 if self._kept is None else scene.motion.differs(look.thumbnail, self._kept)
+        if words and share >= _SLIDE_SHARE and not same_text(words, self._words):
+            title = board.title()
+            commit = self._commit(look.thumbnail, words)
+            boxes = tuple(entry.line.box for entry in board.visible if entry.text == title)
+            return Urge(_SURE, phrase("slide", self._spec.zh, title=shortened(title.rstrip(".。"))), commit, False, boxes)
+        if not words and not self._words and share >= _SCENE_SHARE and look.change.moving < 0.02:
+            seen = describe(scene, self._spec.zh)
+            return Urge(0.8, phrase("scene", self._spec.zh, seen=seen), self._commit(look.thumbnail, words))
+        return None
+
+    def _commit(self, thumbnail: Grey, words: str) -> Callable[[], None]:
+        def commit() -> None:
+            self._kept, self._words = thumbnail, words
+
+        return commit
+
+
+class TimerRule:
+    """Speaks every so many seconds, or once after them, counted from when it was asked for."""
+
+    def __init__(self, spec: Timer, t: float) -> None:
+        self._spec = spec
+        self._due: float | None = t + spec.seconds
+
+    def urge(self, scene: Scene, t: float) -> Urge | None:
+        # The decision falls on whole seconds; half a second early is nearer than half a second late.
+        if self._due is None or t < self._due - 0.5:
+            return None
+        return Urge(1.0, self._sentence(scene), self._commit(t))
+
+    def _commit(self, t: float) -> Callable[[], None]:
+        def commit() -> None:
+            assert self._due is not None
+            passed = max(1, 1 + int((t + 0.5 - self._due) // self._spec.seconds))
+            self._due = self._due + passed * self._spec.seconds if self._spec.repeat else None
+
+        return commit
+
+    def _sentence(self, scene: Scene) -> str:
+        spec, zh = self._spec, self._spec.zh
+        if spec.report == "count" and spec.target:
+            return tell_count(scene, spec.target, zh)
+        if spec.report == "text":
+            return tell_text(scene, zh)
+        if spec.report == "scene":
+            return describe(scene, zh)
+        return phrase("reminder", zh, text=spec.say) if spec.say else phrase("time_up", zh)
+
+
+def _name_of(entry: Entry, visible: list[Entry]) -> str:
+    """What a price belongs to: the rest of its line, or the line just above it."""
+    rest = PRICE.sub("", entry.text).strip(" :-–·|")
+    if len(normal(rest)) >= 3:
+        return rest
+    above = [
+        other
+        for other in visible
+        if 0 < entry.line.box.y0 - other.line.box.y0 < 0.18
+        and abs(entry.line.box.x0 - other.line.box.x0) < 0.15
+        and not PRICE.search(other.text)
+    ]
+    return max(above, key=lambda other: other.line.box.y0).text if above else ""

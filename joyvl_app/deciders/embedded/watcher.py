@@ -1,0 +1,212 @@
+"""The embedded watcher: looks → scene → rules → one decision a second."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from joyvl_app.deciders.embedded.board import Reading
+from joyvl_app.deciders.embedded.grammar import parse_instruction
+from joyvl_app.deciders.embedded.phrases import phrase, shortened
+from joyvl_app.deciders.embedded.questions import answer
+from joyvl_app.deciders.embedded.rules import (
+    AppearRule,
+    CountRule,
+    ExpressRule,
+    GreetRule,
+    LeaveRule,
+    Rule,
+    Urge,
+)
+from joyvl_app.deciders.embedded.scene import Scene
+from joyvl_app.deciders.embedded.screen_rules import ReadRule, SlideRule, SpotRule, TimerRule
+from joyvl_app.deciders.embedded.specs import (
+    Appear,
+    Ask,
+    Count,
+    Express,
+    Greet,
+    Leave,
+    Read,
+    Slides,
+    Spec,
+    Spot,
+    Timer,
+    Unknown,
+)
+from joyvl_app.deciders.embedded.understood import understood
+from joyvl_app.deciders.embedded.words import is_chinese
+from joyvl_app.domain import Box, Decision, Delegate, Evidence, Frame, Moment, Respond, Silence, acts
+from joyvl_app.perception.eyes import Eyes, Nets
+from joyvl_app.perception.motion import Grey
+from joyvl_app.perception.reader import TextReader, same_text
+from joyvl_app.ports import Clock
+from joyvl_app.worker import Worker
+
+_READ_AGAIN = 0.9  # seconds between readings: one a second
+_READ_ANYWAY = 5.0  # seconds between readings when no rule asks for text: questions about it must find something
+_STILL_SECONDS = 0.5
+_UNREAD = 0.0015  # share of the picture that may differ before it is read again
+
+
+class EmbeddedWatcher:
+    """One session. Detection runs within the decision; text is read behind it and believed a second later."""
+
+    def __init__(self, nets: Nets, reader: TextReader, seeing: Worker, reading: Worker, clock: Clock) -> None:
+        self._nets, self._reader, self._clock = nets, reader, clock
+        self._seeing, self._reading = seeing, reading
+        self.news = asyncio.Event()
+        self.reset()
+
+    def reset(self) -> None:
+        self._eyes = Eyes(self._nets)
+        self._scene = Scene()
+        self._scene.motion = self._eyes.motion
+        self._rules: dict[Spec, Rule] = {}
+        self._instruction: str | None = None
+        self._told: set[str] = set()
+        self._pending: list[Urge] = []
+        self._asked: list[Ask] = []
+        self._read_task: asyncio.Task[Reading] | None = None
+        self._last_read: Reading | None = None
+
+    def understood(self, instruction: str, language: str) -> str:
+        zh = is_chinese(instruction) or (language == "zh" and not instruction)
+        return understood(parse_instruction(instruction), zh)
+
+    async def decide(self, moment: Moment) -> Decision:
+        self._follow(moment)
+        for frame in moment.frames:
+            self._scene.observe(await self._seeing.run(lambda frame=frame: self._eyes.look(frame)))  # type: ignore[misc]
+        self._take_in_reading()
+        if moment.frames:
+            self._read_ahead(moment.frames[-1], moment.t)
+        return self._choose(moment)
+
+    async def aclose(self) -> None:
+        if self._read_task:
+            self._read_task.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await self._read_task
+
+    # --- instruction → rules ---------------------------------------------------------------------------------------
+
+    def _follow(self, moment: Moment) -> None:
+        """Rules for a changed instruction; a rule that stays keeps what it already announced."""
+        if moment.instruction == self._instruction:
+            return
+        self._instruction = moment.instruction
+        specs = parse_instruction(moment.instruction)
+        self._rules = {spec: self._rules.get(spec) or _rule(spec, moment.t) for spec in specs if type(spec) in _RULES}
+        self._asked += [spec for spec in specs if isinstance(spec, Ask) and self._tell_once(spec.question)]
+        self._pending = [self._refusal(spec) for spec in specs if isinstance(spec, Unknown) and self._tell_once(spec.clause)]
+
+    def _tell_once(self, clause: str) -> bool:
+        new = clause not in self._told
+        if len(self._told) < 500:
+            self._told.add(clause)
+        return new
+
+    def _refusal(self, spec: Unknown) -> Urge:
+        text = phrase(f"cannot_{spec.reason}", spec.zh, clause=shortened(spec.clause))
+        return Urge(0.95, text, lambda: None)
+
+    # --- text, behind the decision ---------------------------------------------------------------------------------
+
+    def _take_in_reading(self) -> None:
+        if self._read_task and self._read_task.done():
+            task, self._read_task = self._read_task, None
+            reading, now = task.result(), self._scene.now
+            self._last_read = reading
+            if now:
+                self._scene.board.observe(reading, now.thumbnail)
+
+    def _read_ahead(self, frame: Frame, t: float) -> None:
+        """Start reading this second's picture, unless one is being read or nothing to read has changed."""
+        look, last = self._scene.now, self._last_read
+        if self._read_task or look is None:
+            return
+        if last and t - last.t < (_READ_AGAIN if self._wants_text() else _READ_ANYWAY):
+            return
+        if last and self._settled() and self._eyes.motion.differs(look.thumbnail, last.thumbnail) < _UNREAD:
+            return
+        self._read_task = asyncio.create_task(self._read(frame, look.thumbnail))
+
+    def _wants_text(self) -> bool:
+        return any(isinstance(spec, Read | Spot | Slides | Timer) for spec in self._rules)
+
+    def _settled(self) -> bool:
+        return all(entry.sure and not entry.missed for entry in self._scene.board.entries)
+
+    async def _read(self, frame: Frame, thumbnail: Grey) -> Reading:
+        began = self._clock.now()
+        lines = await self._reading.run(lambda: self._reader(frame.image))
+        known = [entry.text for entry in self._scene.board.entries]
+        if self._wants_text() and any(not any(same_text(line.text, text) for text in known) for line in lines):
+            # Long enough for a fade to show that it is one: half-faded readings must not be believed.
+            await self._clock.sleep_until(began + _STILL_SECONDS)
+            self.news.set()
+        return Reading(frame.t, lines, thumbnail)
+
+    # --- urges → decision ------------------------------------------------------------------------------------------
+
+    def _choose(self, moment: Moment) -> Decision:
+        evidence = self._scene.evidence()
+        if (reply := self._reply(moment, evidence)) is not None:
+            return reply
+        urges = [*self._pending, *(urge for rule in self._rules.values() if (urge := rule.urge(self._scene, moment.t)))]
+        urges += [Urge(0.9, found.digest, lambda: None) for found in moment.answers if not moment.speaking]
+        p_act = max((urge.p for urge in urges), default=0.02)
+        ready = sorted((urge for urge in urges if acts(urge.p, moment.sensitivity)), key=lambda urge: (-urge.urgent, -urge.p))
+        if not ready:
+            return Silence(p_act, evidence)
+        return self._speak(ready, p_act, evidence)
+
+    def _speak(self, ready: list[Urge], p_act: float, evidence: Evidence) -> Respond:
+        """Everything that is due, most urgent first, in one turn."""
+        for urge in ready:
+            urge.commit()
+        self._pending = []
+        texts = list(dict.fromkeys(urge.text for urge in ready))
+        boxes = _merged(evidence.boxes, [box for urge in ready for box in urge.boxes])
+        why = Evidence(boxes, evidence.texts, (*evidence.tags, ("certainty", p_act)))
+        return Respond(" ".join(texts), p_act, why, any(urge.urgent for urge in ready))
+
+    def _reply(self, moment: Moment, evidence: Evidence) -> Decision | None:
+        """The answer to what was just asked: from the evidence, or delegated when it needs a mind."""
+        questions = [heard.text for heard in moment.heard if heard.role == "user"]
+        questions += [spec.question for spec in self._asked]
+        self._asked = []
+        if not questions:
+            return None
+        answers = [answer(question, self._scene, moment.t) for question in questions]
+        known = " ".join(dict.fromkeys(text for text in answers if text))
+        open_questions = [question for question, text in zip(questions, answers, strict=True) if text is None]
+        if open_questions:
+            zh = is_chinese(open_questions[0])
+            note = f"{known} {phrase('thinking', zh)}".strip()
+            return Delegate(" ".join(open_questions), note, 0.95, evidence)
+        return Respond(known, 0.97, evidence)
+
+
+_RULES: dict[type[Any], Callable[[Any], Rule]] = {
+    Appear: AppearRule,
+    Leave: LeaveRule,
+    Count: CountRule,
+    Read: ReadRule,
+    Spot: SpotRule,
+    Slides: SlideRule,
+    Greet: GreetRule,
+    Express: ExpressRule,
+    Timer: lambda spec: TimerRule(spec, 0.0),
+}
+
+
+def _rule(spec: Spec, t: float) -> Rule:
+    return TimerRule(spec, t) if isinstance(spec, Timer) else _RULES[type(spec)](spec)
+
+
+def _merged(shown: tuple[Box, ...], more: list[Box]) -> tuple[Box, ...]:
+    return tuple(dict.fromkeys((*shown, *more)))[:40]

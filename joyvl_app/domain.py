@@ -1,0 +1,181 @@
+"""The values at the seams: frozen, typed, without I/O.
+
+Times `t` are seconds since the session began. Pictures are RGB uint8 of shape (height, width, 3).
+Boxes are fractions of the picture, so they survive any rescaling between camera, detector and page.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+Pcm = NDArray[np.int16]
+Role = Literal["user", "scene", "assistant"]
+AnswerStatus = Literal["ready", "failed", "timed_out", "cancelled"]
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One picture, RGB uint8 (height, width, 3), captured at session second `t`."""
+
+    t: float
+    image: Image
+
+
+@dataclass(frozen=True, eq=False)
+class AudioChunk:
+    """Mono 16-bit samples at `rate` hertz, starting at session second `t`."""
+
+    t: float
+    rate: int
+    samples: Pcm
+
+    @property
+    def seconds(self) -> float:
+        return self.samples.size / self.rate
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """What was said or typed between `t_start` and `t_end`; `final` is false for a partial."""
+
+    text: str
+    t_start: float
+    t_end: float
+    role: Role = "user"
+    final: bool = True
+
+
+@dataclass(frozen=True)
+class Box:
+    """A labelled region; corners are fractions of width and height, origin top left; `track` 0 is untracked."""
+
+    label: str
+    score: float
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    track: int = 0
+
+    @property
+    def area(self) -> float:
+        return max(0.0, self.x1 - self.x0) * max(0.0, self.y1 - self.y0)
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        return (self.x0 + self.x1) / 2, (self.y0 + self.y1) / 2
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Why a decision was taken: regions, texts read on screen, and scored tags such as a scene change."""
+
+    boxes: tuple[Box, ...] = ()
+    texts: tuple[str, ...] = ()
+    tags: tuple[tuple[str, float], ...] = ()
+
+
+NOTHING = Evidence()
+
+
+@dataclass(frozen=True)
+class Silence:
+    """Nothing needs saying. `p_act` is the probability that something should be said now."""
+
+    p_act: float = 0.0
+    evidence: Evidence = NOTHING
+
+
+@dataclass(frozen=True)
+class Respond:
+    """Say `text` now; an `urgent` one may interrupt what is being said."""
+
+    text: str
+    p_act: float = 1.0
+    evidence: Evidence = NOTHING
+    urgent: bool = False
+
+
+@dataclass(frozen=True)
+class Delegate:
+    """Hand `question` to the background brain and say `note` meanwhile (it may be empty)."""
+
+    question: str
+    note: str = ""
+    p_act: float = 1.0
+    evidence: Evidence = NOTHING
+    urgent: bool = False
+
+
+Decision = Silence | Respond | Delegate
+
+
+@dataclass(frozen=True)
+class Delegation:
+    """A question handed to the brain at session second `t`."""
+
+    id: str
+    question: str
+    t: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of a delegation: one sentence to say (`digest`) and a card to show (Markdown)."""
+
+    id: str
+    status: AnswerStatus
+    digest: str
+    card: str = ""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One entry of the question-and-answer history."""
+
+    kind: Literal["query", "response"]
+    t: float
+    text: str
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """All that a decider sees of one second; live, replayed and training seconds are the same value.
+
+    `frames` are the looks since the moment before, oldest first, the last one being now (none: the camera is blind).
+    `heard` holds what was said since then, `answers` every delegated answer that is still unsaid, `context` the text
+    prefix from memory. A decider that caches starts afresh when `chunk_id` changes.
+    """
+
+    t: float
+    frames: tuple[Frame, ...] = ()
+    instruction: str = ""
+    heard: tuple[Transcript, ...] = ()
+    answers: tuple[Answer, ...] = ()
+    context: str = ""
+    chunk_id: int = 0
+    speaking: bool = False
+    sensitivity: float = 0.0
+    language: str = "en"
+    persona: str = ""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A closed stretch of a session to be summarised: its time range and what was decided in it."""
+
+    t_start: float
+    t_end: float
+    decisions: tuple[tuple[float, Decision], ...] = field(default=())
+
+
+def acts(p_act: float, sensitivity: float) -> bool:
+    """Whether a decision speaks: `sensitivity` is added to logit(p_act), and the result must be at least one half."""
+    p = min(max(p_act, 1e-6), 1 - 1e-6)
+    return math.log(p / (1 - p)) + sensitivity >= 0.0

@@ -1,0 +1,147 @@
+"""The log of one session: a bounded tail in memory for pages that reconnect, and JSON lines on disk.
+
+Writing happens on its own thread and is flushed line by line, so a killed process loses at most what the disk had
+not taken yet, and the event loop never waits for a disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections import Counter, deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from pydantic import ValidationError
+
+from joyvl_app.errors import BadInput
+from joyvl_app.events import Event, Footer, Header, parse_event
+
+_TAIL = 4_000  # events kept for a page that reconnects: about an hour of quiet
+_LISTENER_BACKLOG = 500
+
+
+class EventLog:
+    """Numbers events from 1, keeps the newest, writes all (up to `max_bytes`), and wakes listeners."""
+
+    def __init__(self, path: Path | None = None, max_bytes: int = 64 << 20) -> None:
+        self.path = path
+        self.counts: Counter[str] = Counter()
+        self._tail: deque[tuple[int, Event]] = deque(maxlen=_TAIL)
+        self._last = 0
+        self._listeners: set[asyncio.Queue[tuple[int, Event] | None]] = set()
+        self._closed = False
+        self._writer = _Writer(path, max_bytes) if path else None
+
+    @property
+    def write_error(self) -> str | None:
+        return self._writer.error if self._writer else None
+
+    def append(self, event: Event) -> None:
+        if self._closed:
+            return
+        self._last += 1
+        self.counts[event.type] += 1
+        self._tail.append((self._last, event))
+        if self._writer:
+            self._writer.put(event.model_dump_json())
+        for listener in self._listeners:
+            _offer(listener, (self._last, event))
+
+    def events(self) -> list[Event]:
+        return [event for _, event in self._tail]
+
+    def listen(self, after: int = 0) -> asyncio.Queue[tuple[int, Event] | None]:
+        """A queue that starts with what came after number `after` and goes on live; None ends it."""
+        listener: asyncio.Queue[tuple[int, Event] | None] = asyncio.Queue(_TAIL + _LISTENER_BACKLOG)
+        for item in self._tail:
+            if item[0] > after:
+                listener.put_nowait(item)
+        if self._closed:
+            listener.put_nowait(None)
+        else:
+            self._listeners.add(listener)
+        return listener
+
+    def unlisten(self, listener: asyncio.Queue[tuple[int, Event] | None]) -> None:
+        self._listeners.discard(listener)
+
+    def close(self, t: float) -> None:
+        """Write the footer and end every listener; later appends are ignored. Safe to call twice."""
+        if self._closed:
+            return
+        self.append(Footer(t=t, counts=dict(self.counts)))
+        self._closed = True
+        for listener in self._listeners:
+            _offer(listener, None)
+        self._listeners.clear()
+        if self._writer:
+            self._writer.close()
+
+
+def _offer(listener: asyncio.Queue[tuple[int, Event] | None], item: tuple[int, Event] | None) -> None:
+    """A page that no longer reads loses its oldest events; it can never hold up the session."""
+    if listener.full():
+        listener.get_nowait()
+    listener.put_nowait(item)
+
+
+class _Writer:
+    """Appends lines to a file on a daemon thread; past `max_bytes` it stops and says so in `error`."""
+
+    def __init__(self, path: Path, max_bytes: int) -> None:
+        self.error: str | None = None
+        self._left = max_bytes
+        self._lines: queue.Queue[str | None] = queue.Queue(10_000)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("w", encoding="utf-8")
+        self._thread = threading.Thread(target=self._run, name="event-log", daemon=True)
+        self._thread.start()
+
+    def put(self, line: str) -> None:
+        try:
+            self._lines.put_nowait(line)
+        except queue.Full:
+            self.error = "the disk is too slow for the event log; some lines are missing"
+
+    def close(self) -> None:
+        self._lines.put(None)
+        self._thread.join(timeout=5)
+
+    def _run(self) -> None:
+        with self._file as file:
+            while (line := self._lines.get()) is not None:
+                self._write(file, line)
+
+    def _write(self, file: IO[str], line: str) -> None:
+        self._left -= len(line) + 1
+        if self._left < 0:
+            self.error = "the event log reached its size limit; later events are not written"
+            return
+        try:
+            file.write(line + "\n")
+            file.flush()
+        except OSError as error:
+            self.error = f"the event log cannot be written: {error.strerror}"
+
+
+def read_log(path: Path) -> Iterator[Event]:
+    """Events of a log file in order. A torn last line (a killed writer) is dropped; any other fault raises BadInput."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    except OSError as error:
+        raise BadInput(f"Cannot read the log {path}: {error.strerror}.") from error
+    complete, torn = lines[:-1], lines[-1]
+    for number, line in enumerate([*complete, torn] if torn else complete, start=1):
+        try:
+            event = parse_event(line)
+        except ValidationError as error:
+            if torn and number == len(lines):
+                return
+            fault = error.errors()[0]["msg"]
+            raise BadInput(f"{path.name}, line {number} is not an event: {fault}.") from error
+        if number == 1 and not isinstance(event, Header):
+            raise BadInput(f"{path.name} does not start with a header, so it is not an event log.")
+        yield event

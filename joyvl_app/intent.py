@@ -1,0 +1,50 @@
+"""What a typed or spoken sentence is: a command, a standing instruction, or something to answer. Decided here alone."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+
+
+class Intent(Enum):
+    STOP = "stop"  # end every standing instruction and stop speaking
+    QUIET = "quiet"  # stop speaking, go on watching
+    REPLACE = "replace"  # a new standing instruction
+    APPEND = "append"  # one more standing instruction
+    ASK = "ask"  # a question or remark for the decider
+
+
+_STOP = re.compile(
+    r"(please\s+)?(stop( watching| it| that| everything)?|cancel( that)?|停|停止|停下|别看了|取消)[\s.!。!]*", re.I
+)
+_QUIET = re.compile(r"(please\s+)?(be quiet|quiet|hush|silence|shut up|stop talking|安静|别说了|闭嘴|不要说话)[\s.!。!]*", re.I)
+_ALSO = re.compile(r"\s*(and\s+)?(also|additionally|in addition|and)\b[\s,:]*|\s*(还有|另外|同时|并且|也)[\s,,:]*", re.I)
+_STANDING = re.compile(
+    r"^\s*(please\s+|can you\s+|could you\s+)?"
+    r"(tell me (when|whenever|if|once|as soon|every|in \d|after)|let me know (when|whenever|if|once)|"
+    r"alert|warn|notify|watch (for|out)|whenever|when |if |every |in \d|in (a|an|one|two|three|five|ten|half) |after \d|remind|"
+    r"announce|count |keep (count|counting|an eye)|read (out|aloud|any|every|all|the|it|what)|comment|describe (each|every)|"
+    r"greet|say (hello|hi)|welcome|look out|monitor)"
+    r"|^\s*(请|帮我|麻烦)*\s*(如果|要是|一旦|当|每|提醒|告诉我.*(时|的时候|出现)|通知|数|计数|统计|朗读|念|读出|读一下|点评|解说|"
+    r"打招呼|欢迎|问候|看到.*(就|时|告诉|提醒)|有.*(就|时).*(告诉|提醒|叫|喊)|\d+\s*(秒|分钟|小时)后)",
+    re.I,
+)
+_QUESTION = re.compile(r"[??]\s*$|^\s*(what|who|where|how|is|are|was|did|do|does|which|why)\b|[吗呢么]\s*$", re.I)
+
+
+def classify(text: str) -> Intent:
+    """The intent of one sentence. `also …` appends only when what follows is itself a standing instruction."""
+    if _STOP.fullmatch(text.strip()):
+        return Intent.STOP
+    if _QUIET.fullmatch(text.strip()):
+        return Intent.QUIET
+    rest = without_also(text)
+    if _STANDING.search(rest) and not _QUESTION.search(rest):
+        return Intent.REPLACE if rest == text.strip() else Intent.APPEND
+    return Intent.ASK
+
+
+def without_also(text: str) -> str:
+    """The sentence without a leading "also"."""
+    mark = _ALSO.match(text)
+    return (text[mark.end() :] if mark else text).strip()

@@ -1,0 +1,63 @@
+"""What changed: between looks (is the picture at rest?), and against a picture that was kept (is this another scene?)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from joyvl_app.domain import Image
+
+_SIZE = (160, 120)
+_LEAST_STEP = 9.0  # grey levels; below this a difference is sensor noise even in a noiseless clip
+_NOISE_STEPS = 5.0  # times the measured noise
+Grey = NDArray[np.float32]
+
+
+def thumbnail(image: Image) -> Grey:
+    """A small grey picture (120, 160): averaging takes most sensor noise out."""
+    small = cv2.resize(image, _SIZE, interpolation=cv2.INTER_AREA)
+    grey: Grey = cv2.GaussianBlur(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), (3, 3), 0).astype(np.float32)
+    return grey
+
+
+@dataclass(frozen=True)
+class Change:
+    """Shares of the picture that differ: since the look before (`moving`), and how evenly bright it became (`shift`)."""
+
+    moving: float
+    shift: float
+
+    @property
+    def at_rest(self) -> bool:
+        return self.moving < 0.004
+
+
+class Motion:
+    """Compares each look with the one before, with a threshold that follows the camera's own noise."""
+
+    def __init__(self) -> None:
+        self._before: Grey | None = None
+        self._noise = 1.0
+
+    @property
+    def step(self) -> float:
+        """The least difference, in grey levels, that counts as a change."""
+        return max(_LEAST_STEP, _NOISE_STEPS * self._noise)
+
+    def observe(self, now: Grey) -> Change:
+        before, self._before = self._before, now
+        if before is None:
+            return Change(1.0, 0.0)
+        difference = now - before
+        shift = float(np.median(difference))  # a lamp or an auto-exposure moves every pixel alike
+        size = np.abs(difference - shift)
+        self._noise += 0.1 * (min(float(np.median(size)) * 1.48, 6.0) - self._noise)
+        return Change(float((size > self.step).mean()), shift)
+
+    def differs(self, now: Grey, kept: Grey) -> float:
+        """The share of the picture that is not as it was in `kept`, an even change of brightness apart."""
+        difference = now - kept
+        return float((np.abs(difference - np.median(difference)) > self.step + 6).mean())

@@ -1,0 +1,81 @@
+"""Short-term tracks: the same thing keeps its number from look to look, a flicker of one look never becomes a thing."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from joyvl_app.domain import Box
+
+_BIRTH, _KEEP = 0.45, 0.30  # the score a new thing needs, and a known one
+_PERSON_BIRTH, _PERSON_KEEP = 0.56, 0.40  # people score high; below this, cones and posts pass for them
+_PATIENCE = 1.1  # seconds a thing may be unseen (behind a post, misread) before it has left
+_REACH = 1.6  # of its own height: how far a thing may move between two looks
+
+
+@dataclass
+class Track:
+    """One thing: `hits` looks have shown it, last at `seen`."""
+
+    number: int
+    box: Box
+    began: float
+    seen: float
+    hits: int = 1
+
+    @property
+    def confirmed(self) -> bool:
+        return self.hits >= 2
+
+
+class Tracker:
+    """Greedy matching of boxes of one label by overlap, then by distance."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1)
+        self._tracks: list[Track] = []
+
+    def observe(self, t: float, boxes: Sequence[Box]) -> list[Track]:
+        """Take in the boxes of one look; returns the things that are believed present."""
+        free = [box for box in boxes if box.score >= (_PERSON_KEEP if box.label == "person" else _KEEP)]
+        for closeness, track, box in self._pairs(free):
+            if track.seen < t and box in free and closeness > 0:
+                free.remove(box)
+                track.box, track.seen, track.hits = replace(box, track=track.number), t, track.hits + 1
+        for box in free:
+            if box.score >= (_PERSON_BIRTH if box.label == "person" else _BIRTH) and not self._covered(box):
+                number = next(self._numbers)
+                self._tracks.append(Track(number, replace(box, track=number), t, t))
+        self._tracks = [track for track in self._tracks if t - track.seen <= (_PATIENCE if track.confirmed else 0.6)]
+        return list(self._tracks)
+
+    def _pairs(self, boxes: Sequence[Box]) -> list[tuple[float, Track, Box]]:
+        pairs = [
+            (closeness, track, box)
+            for track in self._tracks
+            for box in boxes
+            if box.label == track.box.label and (closeness := _closeness(track.box, box)) > 0
+        ]
+        return sorted(pairs, key=lambda pair: -pair[0])
+
+    def _covered(self, box: Box) -> bool:
+        """A second box on a thing that was just matched is the same thing seen twice."""
+        return any(track.box.label == box.label and overlap(track.box, box) > 0.6 for track in self._tracks)
+
+
+def overlap(a: Box, b: Box) -> float:
+    """Intersection over the smaller area."""
+    width = min(a.x1, b.x1) - max(a.x0, b.x0)
+    height = min(a.y1, b.y1) - max(a.y0, b.y0)
+    if width <= 0 or height <= 0:
+        return 0.0
+    return width * height / max(1e-9, min(a.area, b.area))
+
+
+def _closeness(a: Box, b: Box) -> float:
+    """Above 0 when the two may be one thing: overlapping counts more than near."""
+    (ax, ay), (bx, by) = a.centre, b.centre
+    reach = _REACH * max(a.y1 - a.y0, a.x1 - a.x0)
+    distance = ((ax - bx) ** 2 + (ay - by) ** 2) ** 0.5
+    return 1.0 + overlap(a, b) - distance / reach if distance < reach else 0.0

@@ -1,0 +1,104 @@
+"""The seams as protocols: what a plug-in must offer. Every port has a `scripted` provider that is a product, not a double."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Protocol, TypeVar
+
+from joyvl_app.domain import (
+    Answer,
+    AudioChunk,
+    Decision,
+    Delegation,
+    Frame,
+    Moment,
+    Segment,
+    Transcript,
+)
+
+T = TypeVar("T")
+
+
+class Clock(Protocol):
+    """Time in seconds, real or driven by hand. `timed` runs real work and charges its measured duration to this clock."""
+
+    def now(self) -> float: ...
+    async def sleep_until(self, t: float) -> None: ...
+    async def timed(self, work: Awaitable[T]) -> T: ...
+
+
+class Provider(Protocol):
+    """Everything pluggable is started once, may warm up there, and is closed once."""
+
+    async def start(self) -> None: ...
+    async def aclose(self) -> None: ...
+
+
+class Source(Protocol):
+    """Pictures with their session seconds, in order; ends when the material ends. Raises BadInput on unusable material."""
+
+    name: str
+    seconds: float | None
+
+    def frames(self) -> AsyncIterator[Frame]: ...
+    async def aclose(self) -> None: ...
+
+
+class Watcher(Protocol):
+    """One session's decider: caches and conversation state hang here.
+
+    `understood` tells in a sentence what it will do with an instruction; "" when it takes instructions as they are.
+    It sets `news` when it learned something between two seconds that deserves a decision at once (a text was read).
+    """
+
+    news: asyncio.Event
+
+    async def decide(self, moment: Moment) -> Decision: ...
+    def understood(self, instruction: str, language: str) -> str: ...
+    def reset(self) -> None: ...
+    async def aclose(self) -> None: ...
+
+
+class Decider(Provider, Protocol):
+    """Opens one watcher for each session."""
+
+    name: str
+
+    def open(self, session_id: str) -> Watcher: ...
+
+
+class Transcriber(Provider, Protocol):
+    def stream(self, audio: AsyncIterator[AudioChunk]) -> AsyncIterator[Transcript]: ...
+
+
+class Synthesizer(Provider, Protocol):
+    """Speech for one sentence, in order; the chunks' `t` counts from the start of the sentence."""
+
+    def stream(self, text: str) -> AsyncIterator[AudioChunk]: ...
+
+
+class Memory(Protocol):
+    """Owns chunk boundaries and the text prefix that a decider sees."""
+
+    @property
+    def chunk_id(self) -> int: ...
+    def observe(self, moment: Moment, decision: Decision) -> None: ...
+    def context(self) -> str: ...
+
+
+class Summarizer(Provider, Protocol):
+    async def summarize(self, segment: Segment) -> str: ...
+
+
+class SessionTools(Protocol):
+    """What a brain may look at, read-only."""
+
+    def recent(self, seconds: float) -> list[str]: ...
+    def latest_frame(self) -> Frame | None: ...
+
+
+class Brain(Provider, Protocol):
+    """Solves a delegated question; `report` takes one line of progress. Failures come back as a failed Answer."""
+
+    async def solve(self, task: Delegation, tools: SessionTools, report: Callable[[str], None]) -> Answer: ...

@@ -1,0 +1,70 @@
+"""The only reader of the environment. Every setting is `JOYVL_` and its name in capitals; README.md lists them all."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from joyvl_app.errors import BadInput
+
+
+class Settings(BaseSettings):
+    """Bounds and choices, each with a default; secrets are never written to logs."""
+
+    model_config = SettingsConfigDict(env_prefix="JOYVL_", extra="ignore", frozen=True)
+
+    host: str = Field("127.0.0.1", description="address the page listens on; 0.0.0.0 for every network")
+    port: int = Field(7860, ge=1, le=65_535, description="port the page listens on")
+    data_dir: Path = Field(Path("data"), description="folder for event logs")
+    decider: str = Field("auto", description="which decider watches: auto, embedded, silent, chatty, scripted")
+    brain: str = Field("canned", description="which brain answers delegated questions: canned, scripted")
+    synthesizer: str = Field("none", description="voice: none (captions only), scripted")
+    language: Literal["en", "zh"] = Field("en", description="language of the assistant's sentences on the command line")
+
+    tick_seconds: float = Field(1.0, ge=0.2, le=10, description="seconds between decisions")
+    looks_per_tick: int = Field(2, ge=1, le=3, description="pictures looked at for each decision")
+    frame_max_side: int = Field(1_280, ge=160, le=4_096, description="larger pictures are scaled down to this, pixels")
+    blind_after: float = Field(3.0, ge=1, le=60, description="seconds without a picture until it says it is blind")
+    require_instruction: bool = Field(True, description="stay silent until a first instruction or question arrives")
+
+    max_sessions: int = Field(8, ge=1, le=1_000, description="sessions at once; one more is told to wait")
+    session_idle: float = Field(3_600, ge=10, description="seconds without a picture until a session is closed")
+    session_hours: float = Field(24, gt=0, le=24 * 30, description="hours until a session is closed")
+    log_max_mb: int = Field(256, ge=1, le=4_096, description="size of one event log, MB; later events are not written")
+    log_days: float = Field(7, gt=0, le=3_650, description="days an event log is kept")
+    inbox_max: int = Field(32, ge=1, le=1_000, description="typed or heard sentences waiting for the next decision")
+    utterance_chars: int = Field(600, ge=40, le=10_000, description="characters of one spoken turn; longer is cut")
+
+    chunk_seconds: int = Field(100, ge=5, le=3_600, description="seconds of working memory before a new chunk begins")
+    qa_pairs: int = Field(40, ge=1, le=1_000, description="question and answer pairs kept in memory")
+    delegations_max: int = Field(4, ge=1, le=64, description="delegated questions at once in a session")
+    delegation_seconds: float = Field(60, ge=1, le=3_600, description="seconds a delegated question may take")
+    answer_wait: float = Field(5.0, ge=0, le=600, description="seconds a ready answer may stay unsaid on a free floor")
+    answer_chars: int = Field(20_000, ge=100, le=1_000_000, description="characters of an answer's card; longer is cut")
+
+    turn: Literal["none", "cloudflare", "huggingface", "static"] = Field(
+        "none", description="relay for browsers behind a firewall: none, cloudflare, huggingface, static"
+    )
+    turn_url: str = Field("", description="with turn=static: turn:host:port")
+    turn_user: str = Field("", description="with turn=static: user name")
+    turn_password: SecretStr = Field(SecretStr(""), description="with turn=static: password")
+    prompt_file: Path | None = Field(None, description="a system prompt of your own, used whole")
+
+    def public(self) -> dict[str, Any]:
+        """What may be written into a log: secrets and addresses left out."""
+        return self.model_dump(mode="json", exclude={"turn_password", "turn_user", "turn_url", "host", "data_dir"})
+
+
+@cache
+def load_settings() -> Settings:
+    """Settings from the environment. Raises BadInput naming the variable and what it may be."""
+    try:
+        return Settings()  # type: ignore[call-arg]  # every field has a default; the environment fills the rest
+    except ValidationError as error:
+        fault = error.errors()[0]
+        name = "JOYVL_" + "_".join(str(part) for part in fault["loc"]).upper()
+        raise BadInput(f"The setting {name} is wrong: {fault['msg'].rstrip('.')}.") from error

@@ -1,0 +1,57 @@
+"""Lead a source past a session: the same way for the command line, replay and benchmarks."""
+
+from __future__ import annotations
+
+import asyncio
+
+from joyvl_app.clock import ManualClock, RealClock
+from joyvl_app.errors import BadInput
+from joyvl_app.ports import Clock, Source
+from joyvl_app.session import Session
+
+
+async def watch(session: Session, source: Source, clock: Clock, seconds: float | None = None) -> None:
+    """Feed `source` to `session` on its clock until it ends (or `seconds` have passed), and run the session meanwhile.
+
+    Raises BadInput when the source turns out unusable; the session is then stopped and its log closed first.
+    """
+    work = _watch(session, source, clock, seconds)
+    if isinstance(clock, ManualClock):
+        await clock.drive(work)
+    else:
+        await work
+
+
+def make_clock(pace: str) -> RealClock | ManualClock:
+    """`realtime` or `fast`. Raises BadInput."""
+    if pace not in ("realtime", "fast"):
+        raise BadInput(f"There is no pace '{pace}'. Choose from: realtime, fast.")
+    return RealClock() if pace == "realtime" else ManualClock()
+
+
+async def _watch(session: Session, source: Source, clock: Clock, seconds: float | None) -> None:
+    running = asyncio.create_task(session.run())
+    feeding = asyncio.create_task(_feed(session, source, clock, seconds))
+    try:
+        await asyncio.wait((running, feeding), return_when=asyncio.FIRST_COMPLETED)
+        session.stop()
+        await running
+        if feeding.done():
+            feeding.result()
+    finally:
+        feeding.cancel()
+        running.cancel()
+        await asyncio.gather(feeding, running, return_exceptions=True)
+        await source.aclose()
+
+
+async def _feed(session: Session, source: Source, clock: Clock, seconds: float | None) -> None:
+    await session.ready.wait()
+    began = clock.now()  # the warm-up is not part of the clip
+    frames = aiter(source.frames())
+    while (frame := await clock.timed(anext(frames, None))) is not None:
+        if seconds is not None and frame.t >= seconds:
+            await clock.sleep_until(began + seconds)
+            return
+        await clock.sleep_until(began + frame.t)
+        session.see(type(frame)(began + frame.t, frame.image))
