@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +18,10 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="JOYVL_", extra="ignore", frozen=True)
 
-    host: str = Field("127.0.0.1", description="address the page listens on; 0.0.0.0 for every network")
+    host: str = Field(
+        default_factory=lambda: "0.0.0.0" if os.environ.get("SPACE_ID") else "127.0.0.1",
+        description="address the page listens on; 0.0.0.0 for every network (the default on a Space)",
+    )
     port: int = Field(7860, ge=1, le=65_535, description="port the page listens on")
     data_dir: Path = Field(Path("data"), description="folder for event logs")
     decider: str = Field("auto", description="which decider watches: auto, embedded, silent, chatty, scripted")

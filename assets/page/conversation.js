@@ -1,0 +1,82 @@
+// What was said, by whom and when. It scrolls by itself only while the reader is at its end.
+
+import { clock, t } from './words.js';
+
+const MOST = 500;
+
+export class Conversation {
+  constructor(section, onCancel) {
+    this.list = section.querySelector('.jv-turns');
+    this.empty = section.querySelector('.jv-empty');
+    this.onCancel = onCancel;
+    this.cards = new Map();
+  }
+
+  clear() { this.list.replaceChildren(); this.cards.clear(); this.empty.hidden = false; }
+
+  spoken(event) { this.add(event.decision_t, '▶', event.text, event.cut ? 'cut' : 'spoken'); }
+
+  heard(event) { this.add(event.t, event.role === 'user' ? t('you') : '♪', event.text, 'heard'); }
+
+  notice(event) { this.add(event.t, '·', event.detail, 'notice'); }
+
+  delegation(event) {
+    const card = this.cards.get(event.id) || this.newCard(event);
+    const running = event.state === 'submitted' || event.state === 'running';
+    card.running = running;
+    if (event.state === 'running' && event.detail) card.step.textContent = event.detail;
+    card.cancel.hidden = !running;
+    if (running) this.tick(card); else card.state.textContent = t(`delegation_${event.state}`);
+  }
+
+  answer(event) {
+    const card = this.cards.get(event.id);
+    if (card && event.card) card.body.textContent = event.card;
+  }
+
+  newCard(event) {
+    const item = this.add(event.t, '◇', event.question, 'delegation');
+    const card = { t0: performance.now(), state: element('span', 'jv-card-state'), step: element('span', 'jv-card-step'),
+      body: element('div', 'jv-card-body'), cancel: element('button', 'jv-card-cancel', t('cancel')) };
+    card.cancel.type = 'button';
+    card.cancel.onclick = () => this.onCancel(event.id);
+    const line = element('div', 'jv-card-line');
+    line.append(card.state, card.step, card.cancel);
+    item.append(line, card.body);
+    this.cards.set(event.id, card);
+    return card;
+  }
+
+  tick(card) {
+    card.state.textContent = t('delegation_running', { seconds: Math.round((performance.now() - card.t0) / 1000) });
+    if (card.running) setTimeout(() => card.running && this.tick(card), 1000);
+  }
+
+  add(seconds, mark, text, kind) {
+    const atEnd = this.list.scrollTop + this.list.clientHeight >= this.list.scrollHeight - 24;
+    const item = element('li', `jv-turn jv-${kind}`);
+    item.dataset.t = seconds;
+    item.append(element('time', '', clock(seconds)), element('b', '', mark), element('span', '', text));
+    this.list.append(item);
+    while (this.list.childElementCount > MOST) this.list.firstElementChild.remove();
+    this.empty.hidden = true;
+    if (atEnd) this.list.scrollTop = this.list.scrollHeight;
+    return item;
+  }
+
+  jumpTo(seconds) {
+    const items = [...this.list.children];
+    const near = items.reduce((best, item) =>
+      (!best || Math.abs(item.dataset.t - seconds) < Math.abs(best.dataset.t - seconds) ? item : best), null);
+    if (!near) return;
+    this.list.scrollTop = near.offsetTop - this.list.offsetTop - this.list.clientHeight / 3;
+    items.forEach((item) => item.classList.toggle('jv-chosen', item === near));
+  }
+}
+
+function element(tag, className, text = '') {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  made.textContent = text; // never HTML: what was seen or heard is data
+  return made;
+}

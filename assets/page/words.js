@@ -1,0 +1,57 @@
+// The page's words in its languages. Static texts are exchanged in place; moving ones ask t().
+
+let catalogue = {};
+let language = 'en';
+const keyOf = new Map(); // any language's text → key
+
+export const current = () => language;
+
+export function load(text, extra) {
+  catalogue = { ...text };
+  extra.forEach((words, number) => { catalogue[`extra_${number}`] = words; });
+  for (const [key, words] of Object.entries(catalogue)) {
+    for (const word of Object.values(words)) if (!word.includes('{')) keyOf.set(word, key);
+  }
+}
+
+export function preferred() {
+  const kept = localStorage.getItem('joyvl-language');
+  return kept || (navigator.language.toLowerCase().startsWith('zh') ? 'zh' : 'en');
+}
+
+export function t(key, values = {}) {
+  const words = catalogue[key];
+  let text = words ? words[language] || words.en : key;
+  for (const [name, value] of Object.entries(values)) text = text.replace(`{${name}}`, value);
+  return text;
+}
+
+export function switchTo(next, root = document.body) {
+  language = next;
+  document.documentElement.lang = next === 'zh' ? 'zh-CN' : 'en';
+  localStorage.setItem('joyvl-language', next);
+  exchange(root);
+}
+
+// Every text node and label that equals a catalogue text, in whatever language, becomes the present language's.
+export function exchange(root) {
+  const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const node = walker.currentNode;
+    const key = keyOf.get(node.nodeValue.trim());
+    if (key) { const word = t(key); if (node.nodeValue.trim() !== word) node.nodeValue = word; }
+  }
+  for (const element of root.querySelectorAll('[placeholder],[aria-label],[title]')) {
+    for (const name of ['placeholder', 'aria-label', 'title']) {
+      const key = keyOf.get((element.getAttribute(name) || '').trim());
+      if (key) element.setAttribute(name, t(key));
+    }
+  }
+  for (const input of root.querySelectorAll('input[role="listbox"]')) { // a dropdown shows its choice as a value
+    const key = keyOf.get(input.value.trim());
+    if (key) input.value = t(key);
+  }
+}
+
+export const clock = (seconds) =>
+  `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, '0')}`;

@@ -1,0 +1,45 @@
+"""The Gradio page: a header, one tab for each scenario."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from joyvl_app.scenario import Scenario
+from joyvl_app.ui.tab import build_tab
+from joyvl_app.ui.text import PAGE, text
+
+# System fonts: the page must look right without the internet.
+_FONTS: dict[str, Any] = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
+_HEAD = """
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="/joyvl/static/icon.svg">
+<script type="module" src="/joyvl/static/main.js"></script>
+"""
+
+
+def build_blocks(scenarios: dict[str, Scenario]) -> gr.Blocks:
+    """The page of these scenarios."""
+    theme = gr.themes.Default(primary_hue="teal", neutral_hue="slate", **_FONTS)
+    css = (PAGE / "page.css").read_text(encoding="utf-8")
+    with gr.Blocks(title=text("title"), theme=theme, css=css, head=_HEAD, analytics_enabled=False, fill_width=True) as blocks:
+        gr.HTML(_header(), padding=False, elem_id="jv-header")
+        with gr.Tabs(elem_id="jv-tabs"):
+            for scenario in scenarios.values():
+                with gr.Tab(scenario.title.en, id=scenario.id, elem_id=f"tab-{scenario.id}", render_children=True):
+                    build_tab(scenario)
+    return blocks
+
+
+def _header() -> str:
+    buttons = "".join(
+        f'<button type="button" class="jv-icon" id="jv-{name}" aria-pressed="false">{text(name)}</button>'
+        for name in ("boxes", "dark", "language", "help")
+    )
+    return f"""
+<header class="jv-header">
+  <h1>{text("title")}</h1><p>{text("tagline")}</p>
+  <nav aria-label="Page">{buttons}</nav>
+  <p id="jv-keys" hidden>{text("keys")}</p>
+</header>"""

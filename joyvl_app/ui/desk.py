@@ -1,0 +1,138 @@
+"""The sessions of all pages: who owns which, how many there may be, and when one has been left alone for too long."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections import OrderedDict
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from joyvl_app.build import Providers, chosen_decider
+from joyvl_app.clock import RealClock
+from joyvl_app.errors import BadInput, Busy, JoyError
+from joyvl_app.event_log import EventLog
+from joyvl_app.events import Header
+from joyvl_app.scenario import Scenario
+from joyvl_app.session import Controls, Session
+from joyvl_app.settings import Settings
+
+_UNWATCHED = 60.0  # seconds without an open page until a session is closed
+_ROUND = 5.0  # seconds between the janitor's rounds
+_FINISHED = 200  # logs of ended sessions that can still be downloaded
+
+
+@dataclass
+class Seat:
+    """One page's session: its owner, its task, and how many event streams of the page are open."""
+
+    owner: str
+    session: Session
+    epoch: float  # wall time at session second 0
+    task: asyncio.Task[None] | None = None
+    streams: int = 0
+    left_at: float = field(default_factory=time.monotonic)
+
+
+class Desk:
+    """Opens, finds and closes seats. Everything is filtered by owner: another page's id is as good as none."""
+
+    def __init__(self, settings: Settings, providers: Providers, scenarios: dict[str, Scenario]) -> None:
+        self.settings, self.scenarios = settings, scenarios
+        self._providers = providers
+        self._seats: dict[str, Seat] = {}
+        self._finished: OrderedDict[str, tuple[str, Path]] = OrderedDict()
+        self._janitor: asyncio.Task[None] | None = None
+        self._warming: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        _forget_old_logs(self.settings)
+        self._janitor = asyncio.create_task(self._rounds())
+        self._warming = asyncio.create_task(self._warm_up())
+
+    async def _warm_up(self) -> None:
+        """Load the decider before the first visitor presses Start; its faults are told to the session that needs it."""
+        with suppress(JoyError):
+            await self._providers.decider.start()
+
+    async def aclose(self) -> None:
+        for task in (self._janitor, self._warming):
+            if task:
+                task.cancel()
+        for seat in list(self._seats.values()):
+            seat.session.stop()
+        tasks = [seat.task for seat in self._seats.values() if seat.task]
+        if tasks:
+            await asyncio.wait(tasks, timeout=5)
+        await self._providers.aclose()
+
+    def open(self, owner: str, scenario: Scenario, controls: Controls, source: str) -> Seat:
+        """A new session, running. Raises Busy at the limit."""
+        if len(self._seats) >= self.settings.max_sessions:
+            raise Busy(f"All {self.settings.max_sessions} places are taken. Please try again in a few minutes.")
+        session_id = secrets.token_urlsafe(18)
+        clock = RealClock()
+        log = EventLog(self._log_path(session_id), self.settings.log_max_mb << 20)
+        header = Header(
+            source=source,
+            decider=chosen_decider(self.settings),
+            scenario=scenario.id,
+            settings=self.settings.public(),
+        )
+        log.append(header)
+        session = Session(session_id, self._providers.parts(self.settings), controls, clock, log, self.settings)
+        seat = Seat(owner, session, time.time() - clock.now())
+        seat.task = asyncio.create_task(self._run(seat))
+        self._seats[session_id] = seat
+        return seat
+
+    def seat(self, owner: str, session_id: str) -> Seat:
+        """Raises BadInput when there is none of this owner's."""
+        seat = self._seats.get(session_id)
+        if seat is None or seat.owner != owner:
+            raise BadInput("This session has ended. Press Start to begin a new one.")
+        return seat
+
+    def log_path(self, owner: str, session_id: str) -> Path:
+        """The log of a running or ended session of this owner. Raises BadInput when there is none."""
+        seat = self._seats.get(session_id)
+        found = (seat.owner, seat.session.log.path) if seat else self._finished.get(session_id, ("", None))
+        if found[0] != owner or found[1] is None:
+            raise BadInput("There is no log of this session any more.")
+        return found[1]
+
+    def _log_path(self, session_id: str) -> Path:
+        return self.settings.data_dir / "logs" / f"{session_id}.jsonl"
+
+    async def _run(self, seat: Seat) -> None:
+        session = seat.session
+        try:
+            await session.run()
+        finally:
+            self._seats.pop(session.id, None)
+            if session.log.path:
+                self._finished[session.id] = (seat.owner, session.log.path)
+                while len(self._finished) > _FINISHED:
+                    self._finished.popitem(last=False)
+
+    async def _rounds(self) -> None:
+        while True:
+            await asyncio.sleep(_ROUND)
+            for seat in list(self._seats.values()):
+                if self._is_abandoned(seat):
+                    seat.session.stop()
+
+    def _is_abandoned(self, seat: Seat) -> bool:
+        now = seat.session.clock.now()
+        without_picture = now - seat.session.newest_frame_t
+        unwatched = seat.streams == 0 and time.monotonic() - seat.left_at > _UNWATCHED
+        return unwatched or without_picture > self.settings.session_idle or now > self.settings.session_hours * 3_600
+
+
+def _forget_old_logs(settings: Settings) -> None:
+    oldest = time.time() - settings.log_days * 86_400
+    for path in (settings.data_dir / "logs").glob("*.jsonl"):
+        if path.stat().st_mtime < oldest:
+            path.unlink(missing_ok=True)

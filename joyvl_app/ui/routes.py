@@ -1,0 +1,178 @@
+"""What the page asks of the server: open a session, stream to it, steer it, follow its events, fetch its log."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import FileResponse, StreamingResponse
+from pydantic import BaseModel, Field
+
+from joyvl_app.build import chosen_decider
+from joyvl_app.errors import BadInput
+from joyvl_app.scenario import MAX_INSTRUCTION, pick_scenario
+from joyvl_app.session import Controls
+from joyvl_app.ui.desk import Desk, Seat
+from joyvl_app.ui.owner import give_owner, owner_of, refuse_foreign_pages
+from joyvl_app.ui.pictures import decode_picture, read_body
+from joyvl_app.ui.rtc import Rtc
+from joyvl_app.ui.text import PAGE, catalogue
+from joyvl_app.ui.turn import page_configuration
+
+_HEARTBEAT = 10.0  # seconds; a silent proxy would close the stream
+_SDP_CHARS = 200_000
+
+Language = Literal["en", "zh"]
+
+
+class Opening(BaseModel):
+    scenario: str = Field(max_length=64)
+    instruction: str = Field(default="", max_length=100_000)
+    sensitivity: float = Field(default=0.0, ge=-4, le=4)
+    language: Language = "en"
+    source: Literal["camera", "screen", "sample", "upload"] = "sample"
+
+
+class Change(BaseModel):
+    """What the user changed; absent means unchanged. Too long a text is refused by the session, with its own words."""
+
+    instruction: str | None = Field(default=None, max_length=100_000)
+    sensitivity: float | None = Field(default=None, ge=-4, le=4)
+    language: Language | None = None
+    action: Literal["pause", "resume", "stop", "interrupt"] | None = None
+    cancel: str | None = Field(default=None, max_length=32)
+
+
+class Sentence(BaseModel):
+    text: str = Field(max_length=100_000)
+
+
+class Offer(BaseModel):
+    sdp: str = Field(max_length=_SDP_CHARS)
+    connection: str = Field(pattern=r"^[\w-]{1,32}$")
+
+
+def _own_seat(session_id: str, request: Request) -> Seat:
+    desk: Desk = request.app.state.desk
+    return desk.seat(owner_of(request), session_id)
+
+
+Mine = Annotated[Seat, Depends(_own_seat)]
+
+
+def make_router(desk: Desk, rtc: Rtc) -> APIRouter:
+    """All routes under /joyvl; every one of a session is filtered by the browser's owner cookie."""
+    router = APIRouter(prefix="/joyvl", dependencies=[Depends(refuse_foreign_pages)])
+
+    @router.get("/page")
+    async def page(request: Request, response: Response) -> dict[str, Any]:
+        give_owner(request, response)
+        scenarios = {key: scenario.model_dump(mode="json") for key, scenario in desk.scenarios.items()}
+        return {
+            "text": catalogue(),
+            "scenarios": scenarios,
+            "decider": chosen_decider(desk.settings),
+            "max_instruction": MAX_INSTRUCTION,
+        }
+
+    @router.get("/relay")
+    async def relay() -> dict[str, Any]:
+        return await page_configuration(desk.settings)
+
+    @router.post("/sessions")
+    async def open_session(opening: Opening, request: Request, response: Response) -> dict[str, Any]:
+        scenario = pick_scenario(desk.scenarios, opening.scenario)
+        if len(opening.instruction) > MAX_INSTRUCTION:
+            given = len(opening.instruction)
+            raise BadInput(f"An instruction may have {MAX_INSTRUCTION} characters; this one has {given}. Please shorten it.")
+        persona = scenario.persona.in_language(opening.language)
+        controls = Controls(opening.instruction.strip(), opening.sensitivity, opening.language, persona)
+        seat = desk.open(give_owner(request, response), scenario, controls, opening.source)
+        return {"id": seat.session.id, "epoch": seat.epoch}
+
+    @router.post("/sessions/{session_id}/offer")
+    async def offer(body: Offer, seat: Mine) -> dict[str, Any]:
+        return await rtc.answer(seat.session, body.connection, body.sdp)
+
+    @router.post("/sessions/{session_id}/frame", status_code=204)
+    async def picture(request: Request, seat: Mine) -> None:
+        body = await read_body(request)
+        seat.session.see(await decode_picture(body, seat.session.clock.now(), desk.settings.frame_max_side))
+
+    @router.post("/sessions/{session_id}/say")
+    async def say(sentence: Sentence, seat: Mine) -> dict[str, str]:
+        return {"intent": seat.session.hear(sentence.text).value}
+
+    @router.post("/sessions/{session_id}/change", status_code=204)
+    async def change(change: Change, seat: Mine) -> None:
+        _apply(change, seat)
+        if change.action == "stop":
+            await rtc.hang_up(seat.session.id)
+
+    @router.get("/sessions/{session_id}/events")
+    async def events(request: Request, seat: Mine) -> StreamingResponse:
+        after = request.headers.get("last-event-id", "0")
+        lines = _event_stream(seat, int(after) if after.isdigit() else 0)
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return StreamingResponse(lines, media_type="text/event-stream", headers=headers)
+
+    @router.get("/sessions/{session_id}/log")
+    async def log(session_id: str, request: Request) -> FileResponse:
+        path = desk.log_path(owner_of(request), session_id)
+        return FileResponse(path, media_type="application/jsonl", filename=f"joyvl-{session_id[:8]}.jsonl")
+
+    @router.get("/static/{name}")
+    async def static(name: str) -> FileResponse:
+        return _asset(PAGE, name, (".js", ".css", ".svg"))
+
+    @router.get("/clips/{name}")
+    async def clip(name: str) -> FileResponse:
+        return _asset(PAGE.parent / "clips", name, (".mp4", ".webm"))
+
+    return router
+
+
+def _apply(change: Change, seat: Seat) -> None:
+    session = seat.session
+    if change.instruction is not None:
+        session.instruct(change.instruction)
+    if change.sensitivity is not None:
+        session.controls.sensitivity = change.sensitivity
+    if change.language is not None:
+        session.controls.language = change.language
+    if change.cancel:
+        session.cancel_delegation(change.cancel)
+    if change.action:
+        getattr(session, change.action)()
+
+
+async def _event_stream(seat: Seat, after: int) -> AsyncIterator[str]:
+    """Server-sent events: the number of an event is its id, so a page that reconnects misses nothing."""
+    queue = seat.session.log.listen(after)
+    seat.streams += 1
+    try:
+        yield "retry: 1000\n\n"
+        while True:
+            try:
+                item = await asyncio.wait_for(queue.get(), _HEARTBEAT)
+            except TimeoutError:
+                yield ": still here\n\n"
+                continue
+            if item is None:
+                yield "event: end\ndata: {}\n\n"
+                return
+            yield f"id: {item[0]}\ndata: {item[1].model_dump_json()}\n\n"
+    finally:
+        seat.session.log.unlisten(queue)
+        seat.streams -= 1
+        seat.left_at = time.monotonic()
+
+
+def _asset(folder: Any, name: str, endings: tuple[str, ...]) -> FileResponse:
+    path = folder / name
+    if "/" in name or not name.endswith(endings) or not path.is_file():
+        raise BadInput(f"There is no file {name}.")
+    return FileResponse(path, headers={"Cache-Control": "no-cache"})

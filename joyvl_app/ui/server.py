@@ -1,0 +1,53 @@
+"""The web application: our routes, errors in people's words, and the Gradio page at the root."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import gradio as gr
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+
+from joyvl_app.build import build_providers
+from joyvl_app.clock import RealClock
+from joyvl_app.errors import BadInput, Busy, JoyError
+from joyvl_app.scenario import load_scenarios
+from joyvl_app.settings import Settings
+from joyvl_app.ui.blocks import build_blocks
+from joyvl_app.ui.desk import Desk
+from joyvl_app.ui.routes import make_router
+from joyvl_app.ui.rtc import Rtc
+
+
+def build_app(settings: Settings) -> FastAPI:
+    """The whole application, ready for uvicorn. Raises BadInput or MissingPart before anything listens."""
+    scenarios = load_scenarios()
+    desk = Desk(settings, build_providers(settings, RealClock()), scenarios)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await desk.start()
+        yield
+        await desk.aclose()
+
+    app = FastAPI(title="JoyVL", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.desk = desk
+    app.add_exception_handler(JoyError, _say_it)
+    app.add_exception_handler(RequestValidationError, _say_what_is_wrong)
+    app.include_router(make_router(desk, Rtc(settings)))
+    mounted: FastAPI = gr.mount_gradio_app(app, build_blocks(scenarios), path="/", show_error=False)
+    return mounted
+
+
+async def _say_it(request: Request, error: Exception) -> JSONResponse:
+    status = 503 if isinstance(error, Busy) else 400 if isinstance(error, BadInput) else 500
+    return JSONResponse({"error": str(error)}, status_code=status)
+
+
+async def _say_what_is_wrong(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    fault = error.errors()[0]
+    place = ".".join(str(part) for part in fault["loc"][1:]) or "the request"
+    return JSONResponse({"error": f"{place}: {fault['msg']}."}, status_code=400)
