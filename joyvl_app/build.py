@@ -9,8 +9,8 @@ from typing import Generic, TypeVar
 
 from joyvl_app.errors import BadInput, MissingPart
 from joyvl_app.memory.window import Window
+from joyvl_app.parts import Parts
 from joyvl_app.ports import Brain, Clock, Decider, Synthesizer
-from joyvl_app.session import Parts
 from joyvl_app.settings import Settings
 
 T = TypeVar("T")

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from joyvl_app.errors import BadInput
 from joyvl_app.events import Event, Footer, Header, parse_event
 
-_TAIL = 4_000  # events kept for a page that reconnects: about an hour of quiet
+_TAIL = 1_200  # events kept for a page that reconnects: twenty minutes and more
 _LISTENER_BACKLOG = 500
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from enum import Enum
 
+from joyvl_app.plain import plain
+
 
 class Intent(Enum):
     STOP = "stop"  # end every standing instruction and stop speaking
@@ -34,13 +36,14 @@ _QUESTION = re.compile(r"[??]\s*$|^\s*(what|who|where|how|is|are|was|did|do|does
 
 def classify(text: str) -> Intent:
     """The intent of one sentence. `also …` appends only when what follows is itself a standing instruction."""
-    if _STOP.fullmatch(text.strip()):
+    text = plain(text).strip()
+    if _STOP.fullmatch(text):
         return Intent.STOP
-    if _QUIET.fullmatch(text.strip()):
+    if _QUIET.fullmatch(text):
         return Intent.QUIET
     rest = without_also(text)
     if _STANDING.search(rest) and not _QUESTION.search(rest):
-        return Intent.REPLACE if rest == text.strip() else Intent.APPEND
+        return Intent.REPLACE if rest == text else Intent.APPEND
     return Intent.ASK
 
 

@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass
 
 from joyvl_app.delegations import Delegations
 from joyvl_app.domain import Decision, Delegate, Frame, Moment, Respond, Role, Silence, Transcript
@@ -15,34 +14,15 @@ from joyvl_app.event_log import EventLog
 from joyvl_app.events import Chunk, DelegationChanged, Event, Heard, Instruction, Spoken, State, StateName, TickLate, decided
 from joyvl_app.intent import Intent, classify, without_also
 from joyvl_app.mailbox import AudioQueue, Looks
-from joyvl_app.ports import Brain, Clock, Decider, Memory, Synthesizer, Watcher
+from joyvl_app.parts import Controls, Parts
+from joyvl_app.ports import Clock, Watcher
 from joyvl_app.scenario import MAX_INSTRUCTION
 from joyvl_app.settings import Settings
 from joyvl_app.speech import Speech, Utterance
+from joyvl_app.ticks import Grid, sleep_or_wake
 
 _RECENT = 200  # events a brain may look back on
 _AUDIO_OUT_SECONDS = 30.0
-
-
-@dataclass(frozen=True)
-class Parts:
-    """The providers one session runs on; decider, brain and voice are shared between sessions."""
-
-    decider: Decider
-    memory: Memory
-    brain: Brain
-    synthesizer: Synthesizer | None = None
-
-
-@dataclass
-class Controls:
-    """What the user may change while it runs; the next second obeys."""
-
-    instruction: str = ""
-    sensitivity: float = 0.0
-    language: str = "en"
-    persona: str = ""
-    paused: bool = False
 
 
 class Session:
@@ -64,6 +44,7 @@ class Session:
         self._recent: deque[str] = deque(maxlen=_RECENT)
         self._asked = bool(controls.instruction.strip())
         self._changed_instruction = True
+        self._resumed_at = 0.0
         self._watcher: Watcher | None = None
         self._speech = Speech(clock, self._emit, parts.synthesizer, self.audio_out)
         self._delegations = Delegations(
@@ -74,6 +55,8 @@ class Session:
     # --- what comes in -------------------------------------------------------------------------------------------
 
     def see(self, frame: Frame) -> None:
+        if self._looks.newest is None:
+            self._wake.set()  # the first picture starts the first second
         if not self.controls.paused:
             self._looks.put(frame)
 
@@ -116,6 +99,7 @@ class Session:
 
     def resume(self) -> None:
         self.controls.paused = False
+        self._resumed_at = self.clock.now()
         self._enter("watching")
         self._wake.set()
 
@@ -135,10 +119,6 @@ class Session:
     def newest_frame_t(self) -> float:
         newest = self._looks.newest
         return newest.t if newest else 0.0
-
-    @property
-    def dropped_frames(self) -> int:
-        return self._looks.dropped
 
     # --- the loop ------------------------------------------------------------------------------------------------
 
@@ -172,42 +152,26 @@ class Session:
                 await self._watcher.aclose()
         if self._state[0] != "error":
             self._enter("stopped")
+        self.log.counts["pictures_not_looked_at"] = self._looks.dropped
         self.log.close(self.clock.now())
 
     async def _tick_until_stopped(self, group: asyncio.TaskGroup) -> None:
-        due, period, skipped = await self._first_look(), self._settings.tick_seconds, 0
+        assert self._watcher is not None
+        grid, skipped = Grid(await self._first_look(), self._settings.tick_seconds), 0
         while not self._stopping.is_set():
             if not self.controls.paused:
                 await self._tick(group, skipped)
-            due += period
             now = self.clock.now()
-            if due - now > period:  # this tick answered a sentence ahead of its second: keep the grid
-                due -= period
-            skipped = max(0, int((now - due) // period)) if due < now else 0
-            due += skipped * period
+            skipped = grid.advance(now)
             if skipped and not self.controls.paused:
                 self._emit(TickLate(t=now, skipped=skipped))
-            await self._until(due)
+            await sleep_or_wake(self.clock, grid.due, (self._wake, self._watcher.news))
 
     async def _first_look(self) -> float:
         """Wait for the first picture (or `blind_after` seconds without one)."""
-        give_up = self.clock.now() + self._settings.blind_after
-        while self._looks.newest is None and self.clock.now() < give_up and not self._stopping.is_set():
-            await self.clock.sleep_until(self.clock.now() + 0.05)
+        if self._looks.newest is None:
+            await sleep_or_wake(self.clock, self.clock.now() + self._settings.blind_after, (self._wake,))
         return self.clock.now()
-
-    async def _until(self, due: float) -> None:
-        """Sleep to the next second, or less: a sentence, an answer or the watcher's own news starts a decision at once."""
-        assert self._watcher is not None
-        events = (self._wake, self._watcher.news)
-        waits = [asyncio.ensure_future(wait) for wait in (self.clock.sleep_until(due), *(event.wait() for event in events))]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-        for event in events:
-            event.clear()
 
     async def _tick(self, group: asyncio.TaskGroup, skipped: int) -> None:
         moment = self._moment()
@@ -287,7 +251,7 @@ class Session:
 
     def _note_sight(self, moment: Moment) -> None:
         if not moment.frames and self._state[0] not in ("blind", "error"):
-            if self.clock.now() - self.newest_frame_t >= self._settings.blind_after:
+            if self.clock.now() - max(self.newest_frame_t, self._resumed_at) >= self._settings.blind_after:
                 since = f"since {self.newest_frame_t:.0f} s" if self._looks.newest else "yet"
                 self._enter("blind", f"no picture {since}")
         elif moment.frames and self._state[0] == "blind":

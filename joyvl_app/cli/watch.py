@@ -15,9 +15,10 @@ from joyvl_app.build import Providers, build_providers, chosen_decider
 from joyvl_app.errors import BadInput
 from joyvl_app.event_log import EventLog
 from joyvl_app.events import Answered, Event, Header, Spoken, State
+from joyvl_app.parts import Controls
 from joyvl_app.ports import Source
 from joyvl_app.scenario import MAX_INSTRUCTION, load_scenarios, pick_scenario
-from joyvl_app.session import Controls, Session
+from joyvl_app.session import Session
 from joyvl_app.settings import Settings, load_settings
 from joyvl_app.sources import open_source
 from joyvl_app.watching import make_clock, watch

@@ -12,6 +12,7 @@ import numpy as np
 
 from joyvl_app.domain import Box, Image
 from joyvl_app.errors import MissingPart
+from joyvl_app.plain import plain
 
 _MAX_SIDE = 640
 _LEAST_SCORE = 0.75
@@ -56,7 +57,7 @@ class TextReader:
             return ()
         height, width = image.shape[:2]
         lines = [
-            Line(text.strip(), float(score), _box(np.asarray(corners), float(score), width, height))
+            Line(plain(text).strip(), float(score), _box(np.asarray(corners), float(score), width, height))
             for text, score, corners in zip(found.txts, found.scores, found.boxes, strict=True)
             if score >= _LEAST_SCORE and len(_WORD.findall(text)) >= 2
         ]

@@ -15,8 +15,9 @@ from joyvl_app.clock import RealClock
 from joyvl_app.errors import BadInput, Busy, JoyError
 from joyvl_app.event_log import EventLog
 from joyvl_app.events import Header
+from joyvl_app.parts import Controls
 from joyvl_app.scenario import Scenario
-from joyvl_app.session import Controls, Session
+from joyvl_app.session import Session
 from joyvl_app.settings import Settings
 
 _UNWATCHED = 60.0  # seconds without an open page until a session is closed

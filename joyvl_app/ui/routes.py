@@ -13,8 +13,8 @@ from pydantic import BaseModel, Field
 
 from joyvl_app.build import chosen_decider
 from joyvl_app.errors import BadInput
+from joyvl_app.parts import Controls
 from joyvl_app.scenario import MAX_INSTRUCTION, pick_scenario
-from joyvl_app.session import Controls
 from joyvl_app.ui.desk import Desk, Seat
 from joyvl_app.ui.owner import give_owner, owner_of, refuse_foreign_pages
 from joyvl_app.ui.pictures import decode_picture, read_body

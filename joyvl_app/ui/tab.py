@@ -37,7 +37,7 @@ def _instruction(scenario: Scenario) -> None:
     with gr.Row(elem_classes="jv-presets"):
         for number, preset in enumerate(scenario.presets):
             chip = gr.Button(preset.label.en, size="sm", variant="secondary", elem_classes="jv-chip")
-            chip.click(None, box, box, js=_call(scenario, "preset", number), queue=False, show_api=False)
+            chip.click(None, box, box, js=_ask(scenario, "preset", number), queue=False, show_api=False)
     gr.HTML('<p class="jv-understood" role="status"></p>', elem_id=f"understood-{scenario.id}", padding=False)
 
 
@@ -63,7 +63,6 @@ def _controls(scenario: Scenario) -> None:
             value=scenario.sensitivity,
             step=0.1,
             label=text("sensitivity"),
-            info=text("sensitivity_info"),
             elem_id=f"sensitivity-{scenario.id}",
             min_width=220,
             scale=3,
@@ -81,11 +80,16 @@ def _question(scenario: Scenario) -> None:
         )
         send = gr.Button(text("send"), min_width=70, scale=1, elem_id=f"send-{scenario.id}")
     for happening in (box.submit, send.click):
-        happening(None, box, box, js=_call(scenario, "say"), queue=False, show_api=False)
+        happening(None, box, box, js=_ask(scenario, "say"), queue=False, show_api=False)
 
 
-def _call(scenario: Scenario, action: str, *arguments: int) -> str:
-    """JavaScript that hands a control's value to the page's module; what it returns becomes the new value."""
+def _call(scenario: Scenario, action: str) -> str:
+    """JavaScript that tells the page's module of a control; nothing comes back into Gradio."""
+    return f"(...values) => {{ window.joyvl.act('{scenario.id}', '{action}', ...values); return []; }}"
+
+
+def _ask(scenario: Scenario, action: str, *arguments: int) -> str:
+    """JavaScript whose result becomes the control's new value."""
     fixed = "".join(f", {argument}" for argument in arguments)
     return f"(...values) => window.joyvl.act('{scenario.id}', '{action}'{fixed}, ...values)"
 

@@ -58,8 +58,8 @@ class TextBoard:
             found.remove(again)
             entry.sure = True
             entry.missed = 0
-            if again.score >= entry.line.score:
-                entry.line = again
+            best = again if again.score >= entry.line.score else entry.line
+            entry.line = Line(best.text, best.score, again.box)  # the better reading, where it stands now
         self.entries = [entry for entry in self.entries if entry.missed < _GONE_AFTER]
         self.entries += [Entry(line, reading.t, sure=_unrest(reading.thumbnail, now, line.box) < _STILL) for line in found]
         self.entries = sorted(self.entries, key=lambda e: (round(e.line.box.y0 * 24), e.line.box.x0))[:_MOST]

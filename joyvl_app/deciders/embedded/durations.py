@@ -45,5 +45,5 @@ def find_duration(clause: str) -> Duration | None:
             amount = _WORDS.get(number.lower()) or float(number)
             seconds = min(max(amount * _UNITS[unit], SHORTEST), LONGEST)
             rest = f"{clause[: found.start()]} {clause[found.end() :]}"
-            return Duration(seconds, repeat, " ".join(rest.split()).strip(" ,,"))
+            return Duration(seconds, repeat, re.sub(r"^[ ,,]+|[ ,,]+$", "", " ".join(rest.split())))
     return None

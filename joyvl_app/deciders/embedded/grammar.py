@@ -21,6 +21,7 @@ from joyvl_app.deciders.embedded.specs import (
     Unknown,
 )
 from joyvl_app.deciders.embedded.words import find_target, is_chinese
+from joyvl_app.plain import plain
 
 MAX_CLAUSES = 24
 
@@ -32,6 +33,7 @@ _VERB = (
 _JOINED = re.compile(rf"\s*,?\s+(?:and|then|also|and also|and then)\s+(?={_VERB})|,\s+(?={_VERB})", re.I)
 _ZH_VERB = r"(?:如果|要是|一旦|每|提醒我|告诉我|数|统计|朗读|念|读出|有人.{0,6}(?:就|时)|看到|打招呼|欢迎)"
 _ZH_JOINED = re.compile(rf"[,,、]?(?:并且|同时|然后|另外|还有|还要|并)(?={_ZH_VERB})|[,,](?=(?:如果|每|统计|朗读|数))")
+_EDGES = re.compile(r"^[\s,.。!]+|[\s,.。!]+$")
 _POLITE = re.compile(
     r"^\s*(?:(?:please|also|and|then|hey|ok|can you|could you|would you|i want you to|i'd like you to|you should)[\s,]+)+"
     r"|^\s*(?:请|帮我|麻烦你?|你)+",
@@ -57,18 +59,18 @@ _ON_SCREEN = re.compile(r"\b(word|words|text|phrase|says|saying|screen|title|wri
 _GREET = re.compile(r"\b(greet|say (hello|hi|good)|welcome)\b|打招呼|问候|欢迎|问好", re.I)
 _HAPPY = re.compile(r"\b(smil\w*|laugh\w*|happy|cheerful|grin\w*)\b|微笑|笑|开心|高兴", re.I)
 _SURPRISE = re.compile(r"\bsurpris\w*|astonish\w*|shocked\b|惊讶|吃惊|惊喜", re.I)
-_OTHER_FACE = re.compile(r"\b(sad|angry|anger|fear|afraid|disgust\w*|bored|tired|confused|crying|cries|cry|expression|emotion|mood)\b"
-                         r"|难过|伤心|生气|愤怒|害怕|哭|疲惫|困惑|表情|情绪", re.I)  # fmt: skip
-_LEAVE = re.compile(r"\b(leav\w+|left|goes? away|gone|go(es)? out|disappear\w*|exits?|walks? (out|away)|vanish\w*|removed|taken)\b"
-                    r"|离开|走了|走开|消失|不见|离场|被拿走|出去", re.I)  # fmt: skip
+_OTHER_FACE = re.compile(r"\b(sad|angry|anger|fear|afraid|disgust\w*|bored|tired|confused|crying|cries|cry|"
+                         r"expression|emotion|mood)\b|难过|伤心|生气|愤怒|害怕|哭|疲惫|困惑|表情|情绪", re.I)  # fmt: skip
+_LEAVE = re.compile(r"\b(leav\w+|left|goes? away|gone|go(es)? out|disappear\w*|exits?|walks? (out|away)|vanish\w*|"
+                    r"removed|taken)\b|离开|走了|走开|消失|不见|离场|被拿走|出去", re.I)  # fmt: skip
 _ALERT = re.compile(
     r"\b(tell|alert|warn|notify|let me know|say|announce|watch|look|detect|spot|when|whenever|if|once|monitor|inform|remind|"
     r"ring|shout|see|report|keep an eye|beware)\b|告诉|提醒|通知|警告|报警|看到|发现|出现|如果|要是|当|有|注意|盯|监视|说一声|喊",
     re.I,
 )
 _APPEAR_VERB = re.compile(
-    r"^\W*(?:(?:first|again|suddenly|ever|just|really)\s+)*(?:$|appear|com(?:e|es|ing)\b|enter|arriv|show|turn(?:s)? up|walk|pass|"
-    r"step|get|visit|join|return|is\b|are\b|'s\b|be\b|gets? in|present|visible|detected|starts?\b|breaks? out|in\b|on\b|at\b|"
+    r"^\W*(?:(?:first|again|suddenly|ever|just|really)\s+)*(?:$|appear|com(?:e|es|ing)\b|enter|arriv|show|turn(?:s)? up|walk|"
+    r"pass|step|get|visit|join|return|is\b|are\b|'s\b|be\b|present|visible|detected|starts?\b|breaks? out|in\b|on\b|at\b|"
     r"near\b|or\b|and\b|to appear|there\b|here\b|outside|inside|approach|move|drives? (?:in|up|by|past)|stops? by)",
     re.I,
 )
@@ -85,7 +87,7 @@ _QUESTION = re.compile(r"[??]\s*$|^\s*(what|who|where|how|is there|are there|whi
 def parse_instruction(text: str) -> tuple[Spec, ...]:
     """All specifications of an instruction, in order, without repeats; at most 24 clauses are read."""
     specs: dict[Spec, None] = {}
-    for clause in _clauses(text)[:MAX_CLAUSES]:
+    for clause in _clauses(plain(text))[:MAX_CLAUSES]:
         if _STOP.fullmatch(clause):
             specs.clear()  # "stop" takes back what stands before it
         else:
@@ -96,7 +98,7 @@ def parse_instruction(text: str) -> tuple[Spec, ...]:
 def _clauses(text: str) -> list[str]:
     parts = [part for sentence in _SENTENCE.split(text) for part in _JOINED.split(sentence)]
     parts = [piece for part in parts for piece in (_ZH_JOINED.split(part) if is_chinese(part) else [part])]
-    stripped = (_POLITE.sub("", part.strip(" \t,,.。!!")).strip() for part in parts)
+    stripped = (_POLITE.sub("", _EDGES.sub("", part)).strip() for part in parts)
     return [part for part in stripped if re.search(r"\w", part)]
 
 

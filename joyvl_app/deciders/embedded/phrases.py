@@ -6,39 +6,39 @@ _PHRASES: dict[str, tuple[str, str]] = {
     "appeared": ("I see {what}.", "看到{what}了。"),
     "came": ("Someone came in.", "有人来了。"),
     "several_came": ("I see {count} people.", "看到 {count} 个人。"),
-    "another": ("Another {one} appeared; that makes {count}.", "又出现了一个{one},现在有 {count} 个。"),
-    "another_person": ("Someone else came in; that makes {count}.", "又来了一个人,现在有 {count} 个人。"),
-    "fire": ("Careful, I see fire!", "注意,我看到火了!"),
+    "another": ("Another {one} appeared; that makes {count}.", "又出现了一个{one}，现在有 {count} 个。"),
+    "another_person": ("Someone else came in; that makes {count}.", "又来了一个人，现在有 {count} 个人。"),
+    "fire": ("Careful, I see fire!", "注意，我看到火了！"),
     "moved": ("Something is moving.", "有东西在动。"),
     "left": ("The {one} is gone.", "{one}不见了。"),
     "person_left": ("Nobody is there any more.", "人都离开了。"),
-    "one_left": ("One {one} left; {count} still there.", "有一个{one}离开了,还剩 {count} 个。"),
+    "one_left": ("One {one} left; {count} still there.", "有一个{one}离开了，还剩 {count} 个。"),
     "count": ("I count {what} now.", "现在有 {what}。"),
     "count_none": ("There is {what} now.", "现在没有{one}了。"),
-    "says": ("It says: {text}", "上面写着:{text}"),
+    "says": ("It says: {text}", "上面写着：{text}"),
     "spotted": ("“{text}” is on screen now.", "屏幕上出现了“{text}”。"),
     "price": ("The price is {price}.", "价格是 {price}。"),
     "price_of": ("{name}: {price}.", "{name}:{price}。"),
-    "slide": ("New slide: {title}.", "新的一页:{title}。"),
+    "slide": ("New slide: {title}.", "新的一页：{title}。"),
     "scene": ("The scene changed. {seen}", "场景变了。{seen}"),
-    "hello": ("Hello! Nice to see you.", "你好!很高兴见到你。"),
-    "welcome_back": ("Welcome back!", "欢迎回来!"),
+    "hello": ("Hello! Nice to see you.", "你好！很高兴见到你。"),
+    "welcome_back": ("Welcome back!", "欢迎回来！"),
     "happy": ("I see a smile.", "看到笑容了。"),
     "surprise": ("That is a surprised face.", "看起来很惊讶。"),
-    "reminder": ("Reminder: {text}.", "提醒:{text}。"),
+    "reminder": ("Reminder: {text}.", "提醒：{text}。"),
     "time_up": ("Time is up.", "时间到了。"),
     "report": ("{seen}", "{seen}"),
     "see": ("I see {things}.", "我看到{things}。"),
-    "see_text": ("The screen says: {text}", "屏幕上写着:{text}"),
+    "see_text": ("The screen says: {text}", "屏幕上写着：{text}"),
     "see_nothing": ("I see nothing that I know by name.", "没有看到我认识的东西。"),
     "blind": ("I have no picture at the moment.", "现在没有画面。"),
     "no_text": ("I can read no text at the moment.", "现在没有可读的文字。"),
-    "yes_there": ("Yes, I see {what}.", "有,我看到{what}。"),
+    "yes_there": ("Yes, I see {what}.", "有，我看到{what}。"),
     "no_there": ("No, I see {what}.", "没有看到{one}。"),
     "where": ("{What} is {place}.", "{what}在{place}。"),
     "now": ("{What} is there right now.", "{what}现在就在画面里。"),
     "ago": ("I last saw {what} {ago} ago.", "上次看到{what}是{ago}前。"),
-    "never": ("I have not seen {what} since I began watching.", "从开始看到现在,没有看到过{what}。"),
+    "never": ("I have not seen {what} since I began watching.", "从开始看到现在，没有看到过{what}。"),
     "watching_for": ("I have been watching for {ago}.", "我已经看了{ago}。"),
     "thinking": ("Let me look into that.", "我去查一下。"),
     "cannot_unknown": (
@@ -47,15 +47,15 @@ _PHRASES: dict[str, tuple[str, str]] = {
     ),
     "cannot_expression": (
         "I can only tell smiles and surprise from a face, so I cannot do “{clause}”.",
-        "表情里我只认得出微笑和惊讶,所以做不到“{clause}”。",
+        "表情里我只认得出微笑和惊讶，所以做不到“{clause}”。",
     ),
     "cannot_action": (
         "I can tell who or what comes and goes, but not what they do, so I cannot do “{clause}”.",
-        "我能看出谁来谁走,但看不懂动作,所以做不到“{clause}”。",
+        "我能看出谁来谁走，但看不懂动作，所以做不到“{clause}”。",
     ),
     "cannot_thing": (
         "I do not know what that looks like, so I cannot do “{clause}”.",
-        "我不认识那是什么样子,所以做不到“{clause}”。",
+        "我不认识那是什么样子，所以做不到“{clause}”。",
     ),
 }
 _PLACES = {
@@ -87,6 +87,11 @@ def lasting(seconds: float, zh: bool) -> str:
 
 def shortened(text: str, most: int = 60) -> str:
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+def sentences(texts: list[str]) -> str:
+    """Sentences in a row; Chinese needs no space between them."""
+    return "".join(texts) if all("一" <= text[-2:-1] <= "鿿" for text in texts) else " ".join(texts)
 
 
 def listed(items: list[str], zh: bool) -> str:

@@ -8,6 +8,7 @@ from joyvl_app.deciders.embedded.phrases import lasting, phrase, place
 from joyvl_app.deciders.embedded.scene import Scene
 from joyvl_app.deciders.embedded.telling import describe, steady_count, tell_count, tell_text
 from joyvl_app.deciders.embedded.words import Target, find_target, is_chinese, named
+from joyvl_app.plain import plain
 
 _SEE = re.compile(
     r"\bwhat\b.{0,20}\b(see|there|happening|going on|look(ing)? at|in (the )?(picture|view|frame))\b|^\s*describe\b"
@@ -16,7 +17,8 @@ _SEE = re.compile(
 )
 _MANY = re.compile(r"\bhow many\b|多少|几个|几位|几只|几辆", re.I)
 _SAY = re.compile(
-    r"\bwhat\b.{0,25}\b(say|says|written|text|read|title|slide|price)\b|\bread (it|this|that)\b|写(着|了)?(的是)?什么|什么字|多少钱|标题",
+    r"\bwhat\b.{0,25}\b(say|says|written|text|read|title|slide|price)\b|\bread (it|this|that)\b"
+    r"|写(着|了)?(的是)?什么|什么字|多少钱|标题",
     re.I,
 )
 _AGO = re.compile(r"\bhow long ago\b|\bwhen (did|was|were)\b|\blast (see|saw|seen)\b|多久(之?前|以前)|什么时候|上次", re.I)
@@ -24,21 +26,21 @@ _SINCE = re.compile(r"\bhow long have you\b|(看|观察)了多久", re.I)
 _WHERE = re.compile(r"\bwhere\b|在哪", re.I)
 _THERE = re.compile(r"^\s*(is|are|do you see|can you see|was|were|any)\b|有没有|有.{0,8}吗|在吗|看得?到.{0,8}吗", re.I)
 _NEEDS_MIND = re.compile(
-    r"\b(why|who is|whose|who was|what (kind|brand|model|breed|colou?r)|how (much|do|does|can|should|old|far)|mean\w*|doing|wearing|"
-    r"history|explain|recommend|compare)\b|为什么|谁是|是谁|怎么|什么牌|什么品种|什么颜色|什么意思|在干|在做|穿",
+    r"\b(why|who is|whose|who was|what (kind|brand|model|breed|colou?r)|how (much|do|does|can|should|old|far)|mean\w*|"
+    r"doing|wearing|history|explain|recommend|compare)\b|为什么|谁是|是谁|怎么|什么牌|什么品种|什么颜色|什么意思|在干|在做|穿",
     re.I,
 )
 
 
 def answer(question: str, scene: Scene, t: float) -> str | None:
     """The answer from what was seen, in the question's language; None when it needs a mind."""
-    zh = is_chinese(question)
+    zh, question = is_chinese(question), plain(question)
     if _SAY.search(question):
         return tell_text(scene, zh)
     if _NEEDS_MIND.search(question):
         return None
     if _SINCE.search(question):
-        return phrase("watching_for", zh, ago=lasting(t - (scene.began or t), zh))
+        return phrase("watching_for", zh, ago=lasting(t - (t if scene.began is None else scene.began), zh))
     found = find_target(question)
     if found is None:
         return describe(scene, zh) if _SEE.search(question) else None

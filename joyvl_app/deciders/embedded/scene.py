@@ -15,6 +15,7 @@ from joyvl_app.perception.motion import Motion
 _LOOKS = 40  # 20 s at two a second
 _MOST_LABELS = 120
 _MOTION_SHARE = 0.004
+_SHOWN = 0.48
 _FLAME_SURE = 0.6  # the flame's score has already weighed two seconds
 
 
@@ -71,7 +72,7 @@ class Scene:
         look = self.now
         if look is None:
             return Evidence()
-        boxes = (*look.things, *look.faces, *(_only(look.flame) if self.burning() else ()))
+        boxes = (*_sure(look.things), *look.faces, *(_only(look.flame) if self.burning() else ()))
         tags = [(name, score) for name, score in look.expressions.items() if score >= 0.5]
         if look.change.moving >= _MOTION_SHARE:
             tags.append(("moving", look.change.moving))
@@ -81,7 +82,7 @@ class Scene:
     def things(self) -> dict[str, int]:
         """Label → how many are there now, most numerous first; vehicles that overlap are one kind."""
         counts: dict[str, int] = {}
-        for box in self.now.things if self.now else ():
+        for box in _sure(self.now.things) if self.now else ():
             counts[box.label] = counts.get(box.label, 0) + 1
         return dict(sorted(counts.items(), key=lambda item: -item[1]))
 
@@ -120,6 +121,11 @@ def _level(look: Look, labels: Sequence[str]) -> Level:
     if VEHICLES & set(labels):
         found = _distinct(found)
     return Level(look.t, len(found), max((box.score for box in found), default=0.0), found)
+
+
+def _sure(boxes: Sequence[Box]) -> tuple[Box, ...]:
+    """Those worth showing and naming: a weaker box keeps a track alive, but is as often wrong as right."""
+    return tuple(box for box in boxes if box.score >= _SHOWN)
 
 
 def _only(box: Box | None) -> tuple[Box, ...]:

@@ -86,7 +86,7 @@ class SpotRule:
     def _sentence(self, hit: str, entry: Entry, scene: Scene) -> str:
         if self._spec.phrase:
             return phrase("spotted", self._spec.zh, text=hit)
-        name = _name_of(entry, scene.board.visible)
+        name = _name_of(entry, scene.board.entries)
         return phrase("price_of", self._spec.zh, name=name, price=hit) if name else phrase("price", self._spec.zh, price=hit)
 
 
@@ -153,14 +153,14 @@ class TimerRule:
         return phrase("reminder", zh, text=spec.say) if spec.say else phrase("time_up", zh)
 
 
-def _name_of(entry: Entry, visible: list[Entry]) -> str:
+def _name_of(entry: Entry, others: list[Entry]) -> str:
     """What a price belongs to: the rest of its line, or the line just above it."""
     rest = PRICE.sub("", entry.text).strip(" :-–·|")
     if len(normal(rest)) >= 3:
         return rest
     above = [
         other
-        for other in visible
+        for other in others
         if 0 < entry.line.box.y0 - other.line.box.y0 < 0.18
         and abs(entry.line.box.x0 - other.line.box.x0) < 0.15
         and not PRICE.search(other.text)

@@ -12,7 +12,7 @@ def understood(specs: tuple[Spec, ...], zh: bool) -> str:
     parts = [part for spec in specs if (part := _part(spec, zh))]
     if not parts:
         return ""
-    return f"{'正在留意:' if zh else 'Watching for: '}{' · '.join(parts)}"
+    return f"{'正在留意：' if zh else 'Watching for: '}{' · '.join(parts)}"
 
 
 def _part(spec: Spec, zh: bool) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from joyvl_app.deciders.embedded.board import Reading
 from joyvl_app.deciders.embedded.grammar import parse_instruction
-from joyvl_app.deciders.embedded.phrases import phrase, shortened
+from joyvl_app.deciders.embedded.phrases import phrase, sentences, shortened
 from joyvl_app.deciders.embedded.questions import answer
 from joyvl_app.deciders.embedded.rules import (
     AppearRule,
@@ -172,7 +172,7 @@ class EmbeddedWatcher:
         texts = list(dict.fromkeys(urge.text for urge in ready))
         boxes = _merged(evidence.boxes, [box for urge in ready for box in urge.boxes])
         why = Evidence(boxes, evidence.texts, (*evidence.tags, ("certainty", p_act)))
-        return Respond(" ".join(texts), p_act, why, any(urge.urgent for urge in ready))
+        return Respond(sentences(texts), p_act, why, any(urge.urgent for urge in ready))
 
     def _reply(self, moment: Moment, evidence: Evidence) -> Decision | None:
         """The answer to what was just asked: from the evidence, or delegated when it needs a mind."""
@@ -182,7 +182,7 @@ class EmbeddedWatcher:
         if not questions:
             return None
         answers = [answer(question, self._scene, moment.t) for question in questions]
-        known = " ".join(dict.fromkeys(text for text in answers if text))
+        known = sentences(list(dict.fromkeys(text for text in answers if text)))
         open_questions = [question for question, text in zip(questions, answers, strict=True) if text is None]
         if open_questions:
             zh = is_chinese(open_questions[0])

@@ -1,0 +1,28 @@
+"""What a session is made of, and what its user may change while it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from joyvl_app.ports import Brain, Decider, Memory, Synthesizer
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The providers one session runs on; decider, brain and voice are shared between sessions."""
+
+    decider: Decider
+    memory: Memory
+    brain: Brain
+    synthesizer: Synthesizer | None = None
+
+
+@dataclass
+class Controls:
+    """What the user may change while it runs; the next second obeys."""
+
+    instruction: str = ""
+    sensitivity: float = 0.0
+    language: str = "en"
+    persona: str = ""
+    paused: bool = False

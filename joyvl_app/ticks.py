@@ -1,0 +1,36 @@
+"""When the next decision is due: once a period, never overlapping, seconds that cannot be kept are skipped and counted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from joyvl_app.ports import Clock
+
+
+class Grid:
+    """Whole periods from `start` on. A decision ahead of its time (a sentence was heard) does not move the grid."""
+
+    def __init__(self, start: float, period: float) -> None:
+        self.due, self._period = start, period
+
+    def advance(self, now: float) -> int:
+        """Move to the first time still worth keeping after a decision that ended at `now`; returns the periods skipped."""
+        if self.due - now <= 0:
+            self.due += self._period
+        skipped = max(0, int((now - self.due) // self._period))
+        self.due += skipped * self._period
+        return skipped
+
+
+async def sleep_or_wake(clock: Clock, due: float, events: Iterable[asyncio.Event]) -> None:
+    """Sleep until `due`, or less when an event is set; the events are cleared."""
+    events = tuple(events)
+    waits = [asyncio.ensure_future(wait) for wait in (clock.sleep_until(due), *(event.wait() for event in events))]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+    for event in events:
+        event.clear()
