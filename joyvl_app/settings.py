@@ -13,13 +13,17 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from joyvl_app.errors import BadInput
 
 
+def _on_space() -> bool:
+    return bool(os.environ.get("SPACE_ID"))
+
+
 class Settings(BaseSettings):
     """Bounds and choices, each with a default; secrets are never written to logs."""
 
     model_config = SettingsConfigDict(env_prefix="JOYVL_", extra="ignore", frozen=True)
 
     host: str = Field(
-        default_factory=lambda: "0.0.0.0" if os.environ.get("SPACE_ID") else "127.0.0.1",
+        default_factory=lambda: "0.0.0.0" if _on_space() else "127.0.0.1",
         description="address the page listens on; 0.0.0.0 for every network (the default on a Space)",
     )
     port: int = Field(7860, ge=1, le=65_535, description="port the page listens on")
@@ -57,6 +61,11 @@ class Settings(BaseSettings):
     turn_user: str = Field("", description="with turn=static: user name")
     turn_password: SecretStr = Field(SecretStr(""), description="with turn=static: password")
     prompt_file: Path | None = Field(None, description="a system prompt of your own, used whole")
+
+    @property
+    def on_space(self) -> bool:
+        """Whether this runs as a Hugging Face Space, inside the frame of its page."""
+        return _on_space()
 
     def public(self) -> dict[str, Any]:
         """What may be written into a log: secrets and addresses left out."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, redirect_stdout
+from io import StringIO
 
 import gradio as gr
 from fastapi import FastAPI, Request
@@ -17,6 +18,7 @@ from joyvl_app.scenario import load_scenarios
 from joyvl_app.settings import Settings
 from joyvl_app.ui.blocks import build_blocks
 from joyvl_app.ui.desk import Desk
+from joyvl_app.ui.offline import KeepToYourself
 from joyvl_app.ui.routes import make_router
 from joyvl_app.ui.rtc import Rtc
 
@@ -37,7 +39,10 @@ def build_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(JoyError, _say_it)
     app.add_exception_handler(RequestValidationError, _say_what_is_wrong)
     app.include_router(make_router(desk, Rtc(settings)))
-    mounted: FastAPI = gr.mount_gradio_app(app, build_blocks(scenarios), path="/", show_error=False)
+    if not settings.on_space:
+        app.add_middleware(KeepToYourself)
+    with redirect_stdout(StringIO()):  # Gradio prints the path it mounts at
+        mounted: FastAPI = gr.mount_gradio_app(app, build_blocks(scenarios), path="/", show_error=False)
     return mounted
 
 

@@ -1,0 +1,13 @@
+"""The browser's tests need a Chromium; where there is none they are left out, aloud. In CI they are never left out."""
+
+from __future__ import annotations
+
+import os
+
+from joyvl_app.bench.served import CHROMIUM
+
+collect_ignore = [] if CHROMIUM or os.environ.get("CI") else ["test_browser.py"]
+
+
+def pytest_report_header() -> str:
+    return "" if not collect_ignore else "browser tests are LEFT OUT: no Chromium was found (apt-get install chromium)"

@@ -1,0 +1,68 @@
+"""Tables of providers, settings, benchmarks: what a wrong name, a missing package or a missed target says."""
+
+from __future__ import annotations
+
+import pytest
+
+from joyvl_app.bench import Result
+from joyvl_app.build import BRAINS, DECIDERS, VOICES, Entry, Registry
+from joyvl_app.clock import ManualClock
+from joyvl_app.errors import BadInput, MissingPart
+from joyvl_app.settings import load_settings
+
+
+def test_registries_refuse_repeats_and_list_choices() -> None:
+    registry: Registry[str] = Registry("voice")
+    registry.add("a", Entry(lambda clock: "A", "first"))
+    registry.add("b", Entry(lambda clock: "B", "second", (("no_such_module", "no-such-package"),)))
+    assert registry.make("a", ManualClock()) == "A"
+    with pytest.raises(BadInput, match="already a voice called 'a'"):
+        registry.add("a", Entry(lambda clock: "A", "again"))
+    with pytest.raises(BadInput, match="Choose from: a, b"):
+        registry.make("c", ManualClock())
+    with pytest.raises(MissingPart, match="pip install no-such-package"):
+        registry.make("b", ManualClock())
+
+
+def test_every_port_has_a_scripted_provider() -> None:
+    for registry in (DECIDERS, BRAINS, VOICES):
+        assert "scripted" in registry.entries
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("JOYVL_PORT", "many", "The setting JOYVL_PORT is wrong"),
+        ("JOYVL_LOOKS_PER_TICK", "9", "less than or equal to 3"),
+        ("JOYVL_TURN", "magic", "JOYVL_TURN"),
+    ],
+)
+def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str) -> None:
+    monkeypatch.setenv(name, value)
+    load_settings.cache_clear()
+    with pytest.raises(BadInput, match=told):
+        load_settings()
+    load_settings.cache_clear()
+
+
+def test_secrets_are_not_public(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOYVL_TURN_PASSWORD", "opensesame")
+    load_settings.cache_clear()
+    settings = load_settings()
+    load_settings.cache_clear()
+    assert "opensesame" not in repr(settings) and "opensesame" not in str(settings.public())
+
+
+def test_a_space_listens_on_every_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable, host in (("", "127.0.0.1"), ("me/space", "0.0.0.0")):
+        monkeypatch.setenv("SPACE_ID", variable)
+        load_settings.cache_clear()
+        assert load_settings().host == host
+    load_settings.cache_clear()
+
+
+def test_a_benchmark_is_ok_only_when_every_target_was_measured_and_met() -> None:
+    targets = {"a": ("<=", 2.0), "b": (">=", 1.0)}
+    assert Result({"a": 2.0, "b": 1.0}, targets).ok
+    assert not Result({"a": 2.1, "b": 1.0}, targets).ok
+    assert not Result({"a": 1.0}, targets).ok
