@@ -60,7 +60,6 @@ class Settings(BaseSettings):
     turn_url: str = Field("", description="with turn=static: turn:host:port")
     turn_user: str = Field("", description="with turn=static: user name")
     turn_password: SecretStr = Field(SecretStr(""), description="with turn=static: password")
-    prompt_file: Path | None = Field(None, description="a system prompt of your own, used whole")
 
     @property
     def on_space(self) -> bool:

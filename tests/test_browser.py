@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,8 @@ from typing import Any
 import av
 import cv2
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
-from joyvl_app.__main__ import main
 from joyvl_app.bench.served import CHROMIUM, CHROMIUM_FLAGS, served
 from tests.support import CLIPS, ROOT
 
@@ -181,9 +182,10 @@ def test_pause_and_keys(open_page: Opener) -> None:
 def test_presets_fill_the_instruction(open_page: Opener) -> None:
     page = open_page()
     page.get_by_role("button", name="count people").click()
-    assert page.input_value("#instruction-security textarea") == "Count the people."
-    page.get_by_role("button", name="fire").click()
-    assert page.input_value("#instruction-security textarea") == "Count the people.\nWarn me if there is a fire."
+    box = page.locator("#instruction-security textarea")
+    expect(box).to_have_value("Count the people.")
+    page.get_by_role("button", name="fire", exact=True).click()
+    expect(box).to_have_value("Count the people.\nWarn me if there is a fire.")
 
 
 def test_a_network_that_blocks_live_video_gets_pictures(open_page: Opener) -> None:
@@ -271,9 +273,10 @@ def test_a_shared_screen_is_watched(open_page: Opener) -> None:
     assert state_of(page) == "Watching"
 
 
-def test_a_log_rebuilds_the_page(open_page: Opener, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_log_rebuilds_the_page(open_page: Opener, tmp_path: Path) -> None:
     log = tmp_path / "events.jsonl"
-    assert main(["watch", str(CLIPS / "lecture.mp4"), "--scenario", "lecture", "--pace", "fast", "--events", str(log)]) == 0
+    command = ["watch", f"{CLIPS}/lecture.mp4", "--scenario", "lecture", "--pace", "fast", "--events", str(log)]
+    subprocess.run([sys.executable, "-m", "joyvl_app", *command], cwd=ROOT, check=True, capture_output=True)
     page = open_page()
     page.get_by_role("tab", name="Lecture").click()
     with page.expect_file_chooser() as chooser:
@@ -281,7 +284,7 @@ def test_a_log_rebuilds_the_page(open_page: Opener, tmp_path: Path, capsys: pyte
     chooser.value.set_files(log)
     wait_for_state(page, "Looking at a log", "lecture")
     turns = page.locator("#conversation-lecture .jv-spoken span").all_inner_texts()
-    spoken = [json.loads(line)["text"] for line in log.read_text().splitlines() if '"spoken"' in line]
+    spoken = [json.loads(line)["text"] for line in log.read_text().splitlines() if '"type":"spoken"' in line]
     assert turns == spoken and len(turns) == 5
     assert decisions(page, "lecture") == 45
     with page.expect_file_chooser() as chooser:

@@ -1,20 +1,33 @@
-// Boxes over the picture, on a canvas of their own, so that they can be switched off.
+// Boxes over the picture, on a canvas of their own, so that they can be switched off. Between two decisions a tracked
+// box moves on as it moved between the last two, so that it stays with what walks; it never runs ahead for long.
 
 const FRESH_MS = 2500;
+const AHEAD_SECONDS = 1.2;
+const STILL = 0.02; // of the picture a second: slower is the detector's own trembling
 
 export class Overlay {
   constructor(picture) {
     this.video = picture.querySelector('video');
     this.canvas = picture.querySelector('canvas');
     this.boxes = [];
+    this.calm = matchMedia('(prefers-reduced-motion: reduce)');
     new ResizeObserver(() => this.draw()).observe(picture);
   }
 
-  show(boxes) {
-    this.boxes = boxes;
-    this.draw();
+  // `boxes` as they were at second `t`, `age` seconds ago.
+  show(boxes, t = 0, age = 0) {
+    const before = new Map(this.boxes.map((box) => [`${box.label} ${box.track}`, box]));
+    const passed = t - this.t;
+    this.boxes = boxes.map((box) => ({ ...box, drift: drift(before.get(`${box.label} ${box.track}`), box, passed) }));
+    Object.assign(this, { t, seen: performance.now() - age * 1000 });
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.show([]), FRESH_MS);
+    this.timer = setTimeout(() => { this.boxes = []; }, FRESH_MS);
+    if (!this.drawing) this.animate();
+  }
+
+  animate() {
+    this.draw();
+    this.drawing = this.boxes.length ? requestAnimationFrame(() => this.animate()) : 0;
   }
 
   draw() {
@@ -28,12 +41,22 @@ export class Overlay {
     const scale = Math.min(width / video.videoWidth, height / video.videoHeight);
     const [w, h] = [video.videoWidth * scale, video.videoHeight * scale];
     const at = { x: (width - w) / 2, y: (height - h) / 2, w, h };
-    for (const box of this.boxes) drawBox(pen, box, at);
+    const ahead = this.calm.matches ? 0 : Math.min(AHEAD_SECONDS, (performance.now() - this.seen) / 1000);
+    for (const box of this.boxes) drawBox(pen, box, ahead, at);
   }
 }
 
-function drawBox(pen, box, at) {
-  const [x0, y0, x1, y1] = box.xyxy;
+// How fast a tracked box moves, in parts of the picture a second.
+function drift(before, box, passed) {
+  if (!before || !box.track || passed <= 0 || passed > 3) return [0, 0];
+  const middle = ({ xyxy: [x0, y0, x1, y1] }) => [(x0 + x1) / 2, (y0 + y1) / 2];
+  const [a, b] = [middle(before), middle(box)];
+  return [0, 1].map((axis) => (b[axis] - a[axis]) / passed).map((speed) => (Math.abs(speed) < STILL ? 0 : speed));
+}
+
+function drawBox(pen, box, ahead, at) {
+  const [dx, dy] = box.drift.map((speed) => speed * ahead);
+  const [x0, y0, x1, y1] = [box.xyxy[0] + dx, box.xyxy[1] + dy, box.xyxy[2] + dx, box.xyxy[3] + dy];
   const [x, y, w, h] = [at.x + x0 * at.w, at.y + y0 * at.h, (x1 - x0) * at.w, (y1 - y0) * at.h];
   const colour = box.label === 'flame' ? '#e11d48' : '#14b8a6';
   pen.lineWidth = 2;

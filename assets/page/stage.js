@@ -166,7 +166,7 @@ export class Stage {
 
   decision(event) {
     this.timeline.add(event);
-    this.overlay.show(event.evidence.boxes);
+    this.overlay.show(event.evidence.boxes, event.t, (event.age_ms || 0) / 1000);
     this.times.push(event.t);
     if (this.times.length > 10) this.times.shift();
     const span = this.times.at(-1) - this.times[0];

@@ -18,7 +18,5 @@ class CannedBrain:
         return None
 
     async def solve(self, task: Delegation, tools: SessionTools, report: Callable[[str], None]) -> Answer:
-        card = (
-            f"**Not answered:** {task.question}\n\nNo brain is connected on this machine, so questions that need one stay open."
-        )
+        card = "Questions that need a mind stay open until a brain is connected."
         return Answer(task.id, "failed", "No brain is connected here, so I cannot answer that.", card)

@@ -26,5 +26,5 @@ class ScriptedBrain:
         await self._clock.sleep_until(self._clock.now() + self._seconds)
         for key, digest in self._answers.items():
             if key.lower() in task.question.lower():
-                return Answer(task.id, "ready", digest, f"**{task.question}**\n\n{digest}")
+                return Answer(task.id, "ready", digest, digest)
         raise ProviderFailed("I have no answer prepared for that.")
