@@ -41,7 +41,7 @@ class Session:
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
         self._state: tuple[StateName, str] = ("stopped", "")
-        self._recent: deque[str] = deque(maxlen=_RECENT)
+        self._recent: deque[Event] = deque(maxlen=_RECENT)
         self._asked = bool(controls.instruction.strip())
         self._changed_instruction = True
         self._resumed_at = 0.0
@@ -110,7 +110,9 @@ class Session:
     # --- what a brain may look at --------------------------------------------------------------------------------
 
     def recent(self, seconds: float) -> list[str]:
-        return list(self._recent)[-int(seconds) :]
+        """What was said, asked and told in the last `seconds`, one event a line, oldest first."""
+        since = self.clock.now() - seconds
+        return [event.model_dump_json() for event in self._recent if event.t >= since]
 
     def latest_frame(self) -> Frame | None:
         return self._looks.newest
@@ -279,4 +281,4 @@ class Session:
     def _emit(self, event: Event) -> None:
         self.log.append(event)
         if isinstance(event, Spoken | Heard | Instruction | DelegationChanged):
-            self._recent.append(event.model_dump_json())
+            self._recent.append(event)

@@ -18,7 +18,7 @@ from joyvl_app.perception.eyes import Eyes, Nets
 from joyvl_app.perception.flames import FlameWatch
 from joyvl_app.perception.models import OnnxModel
 from joyvl_app.perception.motion import Motion, thumbnail
-from joyvl_app.perception.reader import TextReader
+from joyvl_app.perception.reader import TextReader, read_region, region_to_read
 from joyvl_app.perception.tracks import Tracker
 from tests.support import CLIPS, sign
 
@@ -87,6 +87,23 @@ def test_text_is_read_top_to_bottom() -> None:
     assert "Stages are dropped when empty" in texts
     assert [line.text for line in reader()(sign("THANKS FOR WATCHING"))] == ["THANKS FOR WATCHING"]
     assert reader()(sign("")) == ()
+
+
+def test_only_what_changed_is_read_again_and_lines_are_never_cut() -> None:
+    before, after = sign("FIRST LINE"), sign("FIRST LINE").copy()
+    after[180:240] = sign("SECOND LINE")[105:165]
+    motion = Motion()
+    changed = motion.changed_region(thumbnail(after), thumbnail(before))
+    assert changed is not None and changed.y0 > 0.6 and changed.area < 0.3
+    assert motion.changed_region(thumbnail(before), thumbnail(before)) is None
+    (first,) = reader()(before)
+    region = region_to_read(changed, [first.box])
+    assert region is not None
+    (second,) = read_region(reader(), after, region)
+    assert second.text == "SECOND LINE" and 0.66 < second.box.y0 < 0.85 and 0.2 < second.box.x0 < 0.35
+    through_the_middle = Box("region", 1.0, 0.0, 0.0, 0.5, 1.0)
+    assert read_region(reader(), before, through_the_middle) == ()
+    assert region_to_read(Box("changed", 1.0, 0.0, 0.0, 0.8, 0.9), []) is None
 
 
 @pytest.mark.parametrize("phase", [0.0, 0.25])

@@ -140,6 +140,15 @@ def test_two_agreeing_readings_are_believed_even_over_a_moving_picture() -> None
     assert [entry.text for entry in board.visible] == ["SALE -20%"]
 
 
+def test_a_text_outside_the_region_that_was_read_again_stays() -> None:
+    board = TextBoard()
+    board.observe(Reading(1.0, (line("TITLE", 0.1), line("old price", 0.7)), BLANK), BLANK)
+    below = Box("region", 1.0, 0.0, 0.5, 1.0, 1.0)
+    for t in (2.0, 3.0):
+        board.observe(Reading(t, (line("new price", 0.7),), BLANK, below), BLANK)
+    assert [entry.text for entry in board.visible] == ["TITLE", "new price"]
+
+
 def read_through(rule: Rule, pages: Sequence[Sequence[str]]) -> list[str]:
     scene, said = Scene(), []
     for second, texts in enumerate(pages):

@@ -8,9 +8,9 @@ from joyvl_app.brain.canned import CannedBrain
 from joyvl_app.brain.scripted import ScriptedBrain
 from joyvl_app.clock import ManualClock
 from joyvl_app.deciders.baselines import chatty, silent
-from joyvl_app.deciders.scripted import Step
+from joyvl_app.deciders.scripted import ScriptedDecider, Step
 from joyvl_app.domain import Delegate, Respond, Silence
-from joyvl_app.errors import BadInput, Busy, ProviderFailed
+from joyvl_app.errors import BadInput, Busy, MissingPart, ProviderFailed
 from joyvl_app.events import (
     Answered,
     Chunk,
@@ -112,6 +112,20 @@ async def test_a_failing_decider_is_a_silent_second_not_the_end() -> None:
     assert errors[0] == "The model did not answer."
     assert "ValueError: bug" in errors[1]
     assert [state.name for state in bench.of(State)][-2:] == ["watching", "stopped"]
+
+
+async def test_a_missing_weight_is_told_and_the_log_is_closed() -> None:
+    class Weightless(ScriptedDecider):
+        async def start(self) -> None:
+            raise MissingPart("The weight file nanodet.onnx is missing; get it again with git checkout.")
+
+    bench = Bench(decider=lambda clock: Weightless(clock))
+    await bench.clock.drive(bench.session.run())
+    assert [(state.name, state.detail) for state in bench.of(State)][-1] == (
+        "error",
+        "The weight file nanodet.onnx is missing; get it again with git checkout.",
+    )
+    assert isinstance(bench.log.events()[-1], Footer)
 
 
 async def test_no_picture_is_told_and_time_goes_on() -> None:

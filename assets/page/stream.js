@@ -7,6 +7,8 @@ const GATHER_MS = 2000;
 const RETRIES = 2;
 const PICTURE_MS = 1000;
 const PICTURE_SIDE = 640;
+const SENT_SIDE = 1280; // a clip of any size is sent at most this large
+const SENT_FPS = 15;
 
 export class SourceError extends Error {} // message: a key of the catalogue
 
@@ -84,7 +86,9 @@ export class Sender {
     const pc = this.pc = new RTCPeerConnection(await api.relay());
     const track = this.stream.getVideoTracks()[0];
     if ('contentHint' in track) track.contentHint = 'detail'; // keep the resolution: text must stay legible
-    pc.addTransceiver(track, { direction: 'sendonly', streams: [this.stream] });
+    const side = Math.max(this.video.videoWidth, this.video.videoHeight);
+    const sendEncodings = [{ scaleResolutionDownBy: Math.max(1, side / SENT_SIDE), maxFramerate: SENT_FPS }];
+    pc.addTransceiver(track, { direction: 'sendonly', streams: [this.stream], sendEncodings });
     pc.createDataChannel('text'); // the server reads frames once it is open
     await pc.setLocalDescription(await pc.createOffer());
     await gathered(pc);

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from joyvl_app.domain import Image
+from joyvl_app.domain import Box, Image
 
 _SIZE = (160, 120)
 _LEAST_STEP = 9.0  # grey levels; below this a difference is sensor noise even in a noiseless clip
@@ -56,6 +56,18 @@ class Motion:
         size = np.abs(difference - shift)
         self._noise += 0.1 * (min(float(np.median(size)) * 1.48, 6.0) - self._noise)
         return Change(float((size > self.step).mean()), shift)
+
+    def changed_region(self, now: Grey, kept: Grey) -> Box | None:
+        """Around everything that is not as it was in `kept`; None when nothing is."""
+        changed = np.abs(now - kept - np.median(now - kept)) > self.step
+        if not changed.any():
+            return None
+        rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
+        height, width = changed.shape
+        return Box(
+            "changed", 1.0, float(columns[0]) / width, float(rows[0]) / height,
+            float(columns[-1] + 1) / width, float(rows[-1] + 1) / height,
+        )  # fmt: skip
 
     def differs(self, now: Grey, kept: Grey) -> float:
         """The share of the picture that is not as it was in `kept`, an even change of brightness apart."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
@@ -16,6 +17,8 @@ from joyvl_app.plain import plain
 
 _MAX_SIDE = 640
 _LEAST_SCORE = 0.75
+_MARGIN = 0.05  # of the picture, around a region that is read again
+_WORTH_CROPPING = 0.5  # of the picture; a larger region is no saving
 _WORD = re.compile(r"[\w\d]", re.UNICODE)
 
 
@@ -62,6 +65,49 @@ class TextReader:
             if score >= _LEAST_SCORE and len(_WORD.findall(text)) >= 2
         ]
         return tuple(sorted(lines, key=lambda line: (round(line.box.y0 * 24), line.box.x0)))
+
+
+def region_to_read(changed: Box, known: Iterable[Box]) -> Box | None:
+    """What must be read again: the changed region with a margin and every known line it touches; None for the whole picture."""
+    x0, y0, x1, y1 = changed.x0 - _MARGIN, changed.y0 - _MARGIN, changed.x1 + _MARGIN, changed.y1 + _MARGIN
+    for box in known:
+        if box.x0 < x1 and box.x1 > x0 and box.y0 < y1 and box.y1 > y0:
+            x0, y0 = min(x0, box.x0 - _MARGIN), min(y0, box.y0 - _MARGIN)
+            x1, y1 = max(x1, box.x1 + _MARGIN), max(y1, box.y1 + _MARGIN)
+    region = Box("region", 1.0, max(0.0, x0), max(0.0, y0), min(1.0, x1), min(1.0, y1))
+    return region if region.area < _WORTH_CROPPING else None
+
+
+def read_region(reader: TextReader, image: Image, region: Box | None) -> tuple[Line, ...]:
+    """Read the whole picture, or a part of it; lines are placed in the whole, those that the part cuts are left out."""
+    if region is None:
+        return reader(image)
+    height, width = image.shape[:2]
+    top, left = int(region.y0 * height), int(region.x0 * width)
+    part = image[top : max(top + 8, int(region.y1 * height)), left : max(left + 8, int(region.x1 * width))]
+    lines = (_placed(line, part.shape[:2], (top, left), (height, width)) for line in reader(part))
+    return tuple(line for line in lines if not _is_cut(line.box, region))
+
+
+def _placed(line: Line, part: tuple[int, ...], corner: tuple[int, int], whole: tuple[int, int]) -> Line:
+    (ph, pw), (top, left), (height, width) = part, corner, whole
+    box = line.box
+    placed = Box(
+        "text", box.score, (left + box.x0 * pw) / width, (top + box.y0 * ph) / height,
+        (left + box.x1 * pw) / width, (top + box.y1 * ph) / height,
+    )  # fmt: skip
+    return Line(line.text, line.score, placed)
+
+
+def _is_cut(box: Box, region: Box) -> bool:
+    """Whether a line ends at a border of the region that is not a border of the picture."""
+    near = 0.004
+    return (
+        (region.x0 > 0 and box.x0 - region.x0 < near)
+        or (region.y0 > 0 and box.y0 - region.y0 < near)
+        or (region.x1 < 1 and region.x1 - box.x1 < near)
+        or (region.y1 < 1 and region.y1 - box.y1 < near)
+    )
 
 
 def same_text(a: str, b: str) -> bool:

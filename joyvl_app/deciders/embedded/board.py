@@ -33,11 +33,12 @@ class Entry:
 
 @dataclass(frozen=True)
 class Reading:
-    """The lines of one picture, with its time and thumbnail."""
+    """The lines of one picture or of its changed region, with its time and thumbnail."""
 
     t: float
     lines: tuple[Line, ...]
     thumbnail: Grey
+    region: Box | None = None  # what was read; None is the whole picture
 
 
 class TextBoard:
@@ -52,6 +53,9 @@ class TextBoard:
         found = list(reading.lines)
         for entry in self.entries:
             again = next((line for line in found if same_text(entry.text, line.text)), None)
+            if again is None and reading.region and not _within(entry.line.box, reading.region):
+                entry.sure = True  # it stands where nothing changed since it was read
+                continue
             if again is None:
                 entry.missed += 1
                 continue
@@ -80,6 +84,11 @@ class TextBoard:
 
 def joined(texts: Iterable[str]) -> str:
     return " ".join(texts)
+
+
+def _within(box: Box, region: Box) -> bool:
+    x, y = box.centre
+    return region.x0 <= x <= region.x1 and region.y0 <= y <= region.y1
 
 
 def _unrest(then: Grey, now: Grey, box: Box) -> float:

@@ -41,7 +41,7 @@ from joyvl_app.deciders.embedded.words import is_chinese
 from joyvl_app.domain import Box, Decision, Delegate, Evidence, Frame, Moment, Respond, Silence, acts
 from joyvl_app.perception.eyes import Eyes, Nets
 from joyvl_app.perception.motion import Grey
-from joyvl_app.perception.reader import TextReader, same_text
+from joyvl_app.perception.reader import TextReader, read_region, region_to_read, same_text
 from joyvl_app.ports import Clock
 from joyvl_app.worker import Worker
 
@@ -130,9 +130,13 @@ class EmbeddedWatcher:
             return
         if last and t - last.t < (_READ_AGAIN if self._wants_text() else _READ_ANYWAY):
             return
-        if last and self._settled() and self._eyes.motion.differs(look.thumbnail, last.thumbnail) < _UNREAD:
+        unchanged = last and self._eyes.motion.differs(look.thumbnail, last.thumbnail) < _UNREAD
+        if unchanged and self._settled():
             return
-        self._read_task = asyncio.create_task(self._read(frame, look.thumbnail))
+        region = None
+        if last and not unchanged and (changed := self._eyes.motion.changed_region(look.thumbnail, last.thumbnail)):
+            region = region_to_read(changed, (entry.line.box for entry in self._scene.board.entries))
+        self._read_task = asyncio.create_task(self._read(frame, look.thumbnail, region))
 
     def _wants_text(self) -> bool:
         return any(isinstance(spec, Read | Spot | Slides | Timer) for spec in self._rules)
@@ -140,15 +144,15 @@ class EmbeddedWatcher:
     def _settled(self) -> bool:
         return all(entry.sure and not entry.missed for entry in self._scene.board.entries)
 
-    async def _read(self, frame: Frame, thumbnail: Grey) -> Reading:
+    async def _read(self, frame: Frame, thumbnail: Grey, region: Box | None) -> Reading:
         began = self._clock.now()
-        lines = await self._reading.run(lambda: self._reader(frame.image))
+        lines = await self._reading.run(lambda: read_region(self._reader, frame.image, region))
         known = [entry.text for entry in self._scene.board.entries]
         if self._wants_text() and any(not any(same_text(line.text, text) for text in known) for line in lines):
             # Long enough for a fade to show that it is one: half-faded readings must not be believed.
             await self._clock.sleep_until(began + _STILL_SECONDS)
             self.news.set()
-        return Reading(frame.t, lines, thumbnail)
+        return Reading(frame.t, lines, thumbnail, region)
 
     # --- urges → decision ------------------------------------------------------------------------------------------
 
