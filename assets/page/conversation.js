@@ -3,6 +3,7 @@
 import { clock, t } from './words.js';
 
 const MOST = 500;
+const NEAR = 24; // pixels from the end that still count as the end
 
 export class Conversation {
   constructor(section, onCancel) {
@@ -10,7 +11,13 @@ export class Conversation {
     this.empty = section.querySelector('.jv-empty');
     this.onCancel = onCancel;
     this.cards = new Map();
+    this.following = true;
+    this.list.addEventListener('scroll', () => {
+      this.following = this.list.scrollTop + this.list.clientHeight >= this.list.scrollHeight - NEAR;
+    }, { passive: true });
   }
+
+  toEnd() { if (this.following) this.list.scrollTop = this.list.scrollHeight; }
 
   clear() { this.list.replaceChildren(); this.cards.clear(); this.empty.hidden = false; }
 
@@ -27,11 +34,13 @@ export class Conversation {
     if (event.state === 'running' && event.detail) card.step.textContent = event.detail;
     card.cancel.hidden = !running;
     if (running) this.tick(card); else card.state.textContent = t(`delegation_${event.state}`);
+    this.toEnd();
   }
 
   answer(event) {
     const card = this.cards.get(event.id);
     if (card && event.card) card.body.textContent = event.card;
+    this.toEnd();
   }
 
   newCard(event) {
@@ -44,23 +53,24 @@ export class Conversation {
     line.append(card.state, card.step, card.cancel);
     item.append(line, card.body);
     this.cards.set(event.id, card);
+    if (this.cards.size > MOST) this.cards.delete(this.cards.keys().next().value);
     return card;
   }
 
   tick(card) {
     card.state.textContent = t('delegation_running', { seconds: Math.round((performance.now() - card.t0) / 1000) });
-    if (card.running) setTimeout(() => card.running && this.tick(card), 1000);
+    clearTimeout(card.timer);
+    card.timer = setTimeout(() => card.running && this.tick(card), 1000);
   }
 
   add(seconds, mark, text, kind) {
-    const atEnd = this.list.scrollTop + this.list.clientHeight >= this.list.scrollHeight - 24;
     const item = element('li', `jv-turn jv-${kind}`);
     item.dataset.t = seconds;
     item.append(element('time', '', clock(seconds)), element('b', '', mark), element('span', '', text));
     this.list.append(item);
     while (this.list.childElementCount > MOST) this.list.firstElementChild.remove();
     this.empty.hidden = true;
-    if (atEnd) this.list.scrollTop = this.list.scrollHeight;
+    this.toEnd();
     return item;
   }
 

@@ -14,7 +14,7 @@ _PHRASES: dict[str, tuple[str, str]] = {
     "person_left": ("Nobody is there any more.", "人都离开了。"),
     "one_left": ("One {one} left; {count} still there.", "有一个{one}离开了，还剩 {count} 个。"),
     "count": ("I count {what} now.", "现在有 {what}。"),
-    "count_none": ("There is {what} now.", "现在没有{one}了。"),
+    "count_none": ("There are {what} now.", "现在没有{one}了。"),
     "says": ("It says: {text}", "上面写着：{text}"),
     "spotted": ("“{text}” is on screen now.", "屏幕上出现了“{text}”。"),
     "price": ("The price is {price}.", "价格是 {price}。"),

@@ -158,7 +158,8 @@ class CountRule:
         target, zh = self._spec.target, self._spec.zh
         if value == 0:
             return phrase("count_none", zh, what=named(target, 0, zh), one=named(target, 1, zh))
-        what = f"1 个{named(target, 1, True)}" if zh and value == 1 else named(target, value, zh)
+        one = f"1 个{named(target, 1, True)}" if zh else f"1 {target.name}"
+        what = one if value == 1 else named(target, value, zh)
         return phrase("count", zh, what=what)
 
 

@@ -54,7 +54,7 @@ class Scene:
         self.looks.append(look)
         self.t = look.t
         self.began = look.t if self.began is None else self.began
-        for label in {box.label for box in (*look.things, *look.faces)}:
+        for label in {box.label for box in (*_sure(look.things), *look.faces)}:
             self._sight(label, look)
         if self.burning():
             self._sight("flame", look)
