@@ -25,12 +25,17 @@ _STANDING = re.compile(
     r"^\s*(please\s+|can you\s+|could you\s+)?"
     r"(tell me (when|whenever|if|once|as soon|every|in \d|after)|let me know (when|whenever|if|once)|"
     r"alert|warn|notify|watch (for|out)|whenever|when |if |every |in \d|in (a|an|one|two|three|five|ten|half) |after \d|remind|"
-    r"announce|count |keep (count|counting|an eye)|read (out|aloud|any|every|all|the|it|what)|comment|describe (each|every)|"
+    r"announce|do not |don't |count |keep (count|counting|an eye)|read (out|aloud|any|every|all|the|it|what)|comment|describe (each|every)|"
     r"greet|say (hello|hi)|welcome|look out|monitor)"
     r"|^\s*(请|帮我|麻烦)*\s*(如果|要是|一旦|当|每|提醒|告诉我.*(时|的时候|出现)|通知|数|计数|统计|朗读|念|读出|读一下|点评|解说|"
     r"打招呼|欢迎|问候|看到.*(就|时|告诉|提醒)|有.*(就|时).*(告诉|提醒|叫|喊)|\d+\s*(秒|分钟|小时)后)",
     re.I,
 )
+# A wish with a condition, wherever it stands: "say something when I laugh", "人数变化时告诉我".
+_TELL = re.compile(
+    r"\b(tell|let me know|alert|warn|notify|remind|say|announce|describe|summari[sz]e|watch)\b|告诉|提醒|通知|警告|叫我|报", re.I
+)
+_WHEN = re.compile(r"\b(when|whenever|if|once|each|every|unless|until|new|time)\b|时|如果|每|一旦|就|新的", re.I)
 _QUESTION = re.compile(r"[??]\s*$|^\s*(what|who|where|how|is|are|was|did|do|does|which|why)\b|[吗呢么]\s*$", re.I)
 
 
@@ -42,7 +47,7 @@ def classify(text: str) -> Intent:
     if _QUIET.fullmatch(text):
         return Intent.QUIET
     rest = without_also(text)
-    if _STANDING.search(rest) and not _QUESTION.search(rest):
+    if not _QUESTION.search(rest) and (_STANDING.search(rest) or (_TELL.search(rest) and _WHEN.search(rest))):
         return Intent.REPLACE if rest == text else Intent.APPEND
     return Intent.ASK
 

@@ -78,6 +78,13 @@ def test_leaving_is_announced_once_and_needs_somebody_who_was_there() -> None:
     assert spoken(LeaveRule(Leave(PERSON)), [0, 1, 0, 0, 1, 0, 0, 0]) == []
 
 
+def test_empty_and_at_least() -> None:
+    assert [text for _, text in spoken(LeaveRule(Leave(PERSON, empty=True)), [2] * 8 + [1] * 6 + [0] * 8)] == [
+        "Nobody is there any more."
+    ]
+    assert spoken(AppearRule(Appear(PERSON, least=3)), [2] * 10 + [3] * 10) == [(6.5, "I see 3 people.")]
+
+
 def test_counts_are_announced_when_they_settle_and_never_twice_alike() -> None:
     said = spoken(CountRule(Count(PERSON)), [0] * 4 + [1, 2, 1, 2] + [3] * 8 + [2, 3, 2, 3] * 4 + [1] * 8)
     texts = [text for _, text in said]

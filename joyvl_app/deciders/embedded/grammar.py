@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from joyvl_app.deciders.embedded.clauses import clauses
 from joyvl_app.deciders.embedded.durations import find_duration
 from joyvl_app.deciders.embedded.specs import (
     Appear,
@@ -20,25 +21,11 @@ from joyvl_app.deciders.embedded.specs import (
     Timer,
     Unknown,
 )
-from joyvl_app.deciders.embedded.words import find_target, is_chinese
-from joyvl_app.plain import plain
+from joyvl_app.deciders.embedded.words import Target, find_target, is_chinese
 
 MAX_CLAUSES = 24
+PERSON = Target(("person",), "person")
 
-_SENTENCE = re.compile(r"(?<=[.!?;])\s+|[\n;。!]+|(?<=[?])")
-_VERB = (
-    r"(?:please\s+)?(?:tell|let me know|alert|warn|notify|count|read|greet|say|comment|announce|remind|describe|report|watch|"
-    r"whenever|when|if|every|in \d|welcome|keep)\b"
-)
-_JOINED = re.compile(rf"\s*,?\s+(?:and|then|also|and also|and then)\s+(?={_VERB})|,\s+(?={_VERB})", re.I)
-_ZH_VERB = r"(?:如果|要是|一旦|每|提醒我|告诉我|数|统计|朗读|念|读出|有人.{0,6}(?:就|时)|看到|打招呼|欢迎)"
-_ZH_JOINED = re.compile(rf"[,,、]?(?:并且|同时|然后|另外|还有|还要|并)(?={_ZH_VERB})|[,,](?=(?:如果|每|统计|朗读|数))")
-_EDGES = re.compile(r"^[\s,.。!]+|[\s,.。!]+$")
-_POLITE = re.compile(
-    r"^\s*(?:(?:please|also|and|then|hey|ok|can you|could you|would you|i want you to|i'd like you to|you should)[\s,]+)+"
-    r"|^\s*(?:请|帮我|麻烦你?|你)+",
-    re.I,
-)
 _QUOTED = re.compile(r"[\"“”「『']([^\"“”」』']{1,60})[\"“”」』']")
 
 _NUMBER = re.compile(
@@ -80,6 +67,13 @@ _ZH_DOING = re.compile(r"跌倒|摔倒|打架|睡着|吸烟|抽烟|打电话|偷
 _SAY = re.compile(
     r"\b(?:say|announce)\s*:?\s*[\"“'](.{1,120}?)[\"”'](?=\W*$)|说[::]?\s*[\"“「'](.{1,120}?)[\"”」'](?=\W*$)", re.I
 )
+_EMPTY = re.compile(
+    r"\b(nobody|no one|no-one|no (?:people|persons?)|empty|everyone (?:has )?(?:left|gone)|everybody)\b|没有?人|空无一人|都走",
+    re.I,
+)
+_OR = re.compile(r"\s*(?:,|/|\bor\b|或者?|、)\s*(?:a\s|an\s|any\s|the\s)?\s*", re.I)
+_AT_LEAST = re.compile(r"\b(?:more than|over|at least)\s+(\d+)|\b(\d+)\s+or more\b|(?:超过|多于|至少)\s*(\d+)", re.I)
+_MORE_THAN = re.compile(r"more than|over|超过|多于", re.I)
 _STOP = re.compile(r"(?:stop|cancel|停|停止)(?: watching| everything)?", re.I)
 _QUESTION = re.compile(r"[??]\s*$|^\s*(what|who|where|how|is there|are there|which|why)\b|[吗呢]\s*$", re.I)
 
@@ -87,19 +81,12 @@ _QUESTION = re.compile(r"[??]\s*$|^\s*(what|who|where|how|is there|are there|whi
 def parse_instruction(text: str) -> tuple[Spec, ...]:
     """All specifications of an instruction, in order, without repeats; at most 24 clauses are read."""
     specs: dict[Spec, None] = {}
-    for clause in _clauses(plain(text))[:MAX_CLAUSES]:
+    for clause in clauses(text)[:MAX_CLAUSES]:
         if _STOP.fullmatch(clause):
             specs.clear()  # "stop" takes back what stands before it
         else:
             specs.setdefault(_read_clause(clause), None)
     return tuple(specs)
-
-
-def _clauses(text: str) -> list[str]:
-    parts = [part for sentence in _SENTENCE.split(text) for part in _JOINED.split(sentence)]
-    parts = [piece for part in parts for piece in (_ZH_JOINED.split(part) if is_chinese(part) else [part])]
-    stripped = (_POLITE.sub("", _EDGES.sub("", part)).strip() for part in parts)
-    return [part for part in stripped if re.search(r"\w", part)]
 
 
 def _read_clause(clause: str) -> Spec:
@@ -171,21 +158,53 @@ def _expression(clause: str, zh: bool) -> Spec | None:
 
 
 def _leave(clause: str, zh: bool) -> Spec | None:
+    if _QUESTION.search(clause):
+        return None
+    if _EMPTY.search(clause) and _ALERT.search(clause):
+        found = find_target(_EMPTY.sub(" ", clause))
+        return Leave(found[0] if found and found[0].name != "person" else PERSON, empty=True, zh=zh)
     found = find_target(clause)
-    return Leave(found[0], zh) if found and _LEAVE.search(clause) and not _QUESTION.search(clause) else None
+    return Leave(found[0], zh=zh) if found and _LEAVE.search(clause) else None
+
+
+def _announce(clause: str, zh: bool) -> Spec | None:
+    """What to say is given in quotes: "when you see a cat, say 'hello'"."""
+    wanted = _SAY.search(clause)
+    found = find_target(clause[: wanted.start()]) if wanted else None
+    return Appear(found[0], _first(wanted.groups()), urgent=False, zh=zh) if wanted and found else None
 
 
 def _appear(clause: str, zh: bool) -> Spec | None:
+    if not _ALERT.search(clause) or _QUESTION.search(clause):
+        return None
     found = find_target(clause)
-    if not found or not _ALERT.search(clause) or _QUESTION.search(clause):
-        return Unknown(clause, "thing", zh) if _ALERT.search(clause) and not _QUESTION.search(clause) else None
-    target, _, end = found
+    if not found:
+        return Unknown(clause, "thing", zh)
+    target, end = _alternatives(clause, found[0], found[2])
     rest = clause[end:]
     doing = _ZH_DOING.search(clause) if zh else (_IS_DOING.match(rest) or not _APPEAR_VERB.match(rest))
-    wanted = _SAY.search(rest)
-    if doing and not wanted and target.name not in ("flame", "motion"):
+    if doing and target.name not in ("flame", "motion"):
         return Unknown(clause, "action", zh)
-    return Appear(target, _first(wanted.groups()) if wanted else "", urgent=target.name == "flame", zh=zh)
+    return Appear(target, least=_least(clause), urgent=target.name == "flame", zh=zh)
+
+
+def _alternatives(clause: str, target: Target, end: int) -> tuple[Target, int]:
+    """ "a dog or a cat": any of them will do."""
+    while more := _OR.match(clause[end:]):
+        found = find_target(clause[end + more.end() :])
+        if not found or found[1] > 6:
+            break
+        target = Target((*target.labels, *found[0].labels), f"{target.name} or {found[0].name}")
+        end += more.end() + found[2]
+    return target, end
+
+
+def _least(clause: str) -> int:
+    """ "more than 3" is 4 at least, "at least 3" is 3."""
+    if not (found := _AT_LEAST.search(clause)):
+        return 1
+    number = int(next(group for group in found.groups() if group))
+    return min(99, max(1, number + bool(_MORE_THAN.search(found.group()))))
 
 
 def _first(groups: tuple[str | None, ...]) -> str:
@@ -197,6 +216,7 @@ _READERS: tuple[Callable[[str, bool], Spec | None], ...] = (
     _timer,
     _count,
     _slides,
+    _announce,
     _wording,
     _read,
     _greet,

@@ -10,7 +10,7 @@ from typing import Protocol
 from joyvl_app.deciders.embedded.phrases import phrase
 from joyvl_app.deciders.embedded.scene import Level, Scene
 from joyvl_app.deciders.embedded.specs import Appear, Count, Express, Greet, Leave
-from joyvl_app.deciders.embedded.words import named
+from joyvl_app.deciders.embedded.words import Target, named
 from joyvl_app.domain import Box
 
 _REARM = 3.0  # seconds a thing must have been away before its return is an event
@@ -47,7 +47,7 @@ class AppearRule:
         self._spec, self._level = spec, 0
 
     def urge(self, scene: Scene, t: float) -> Urge | None:
-        levels = scene.levels(self._spec.target.labels)
+        levels = [_at_least(self._spec.least, level) for level in scene.levels(self._spec.target.labels)]
         if not levels:
             return None
         self._rearm(levels)
@@ -56,7 +56,9 @@ class AppearRule:
             return None
         count = min(level.count for level in rise[-3:])
         score = sum(level.score for level in rise[-3:]) / len(rise[-3:])
-        return Urge(certainty(score, len(rise)), self._sentence(count), self._commit(count), self._spec.urgent, rise[-1].boxes)
+        return Urge(
+            certainty(score, len(rise)), self._sentence(count, rise[-1]), self._commit(count), self._spec.urgent, rise[-1].boxes
+        )
 
     def _rearm(self, levels: Sequence[Level]) -> None:
         recent = [level.count for level in levels if levels[-1].t - level.t <= _REARM]
@@ -69,9 +71,10 @@ class AppearRule:
 
         return commit
 
-    def _sentence(self, count: int) -> str:
+    def _sentence(self, count: int, seen: Level) -> str:
         spec, zh = self._spec, self._spec.zh
-        name = spec.target.name
+        target = _named_as_seen(spec.target, seen)
+        name = target.name
         if spec.say:
             return spec.say
         if name in ("flame", "motion"):
@@ -81,11 +84,11 @@ class AppearRule:
                 "another_person" if name == "person" else "another",
                 zh,
                 count=count,
-                one=named(spec.target, 1, True) if zh else name,
+                one=named(target, 1, True) if zh else name,
             )
         if name == "person":
             return phrase("came", zh) if count == 1 else phrase("several_came", zh, count=count)
-        return phrase("appeared", zh, what=named(spec.target, count, zh))
+        return phrase("appeared", zh, what=named(target, count, zh))
 
 
 class LeaveRule:
@@ -102,7 +105,7 @@ class LeaveRule:
         steady = [level for level in levels[-_STEADY_LOOKS:] if level.score >= 0.5]
         if len(steady) == _STEADY_LOOKS:
             self._level = max(self._level, min(level.count for level in steady))
-        fall = _trailing(levels, lambda level: level.count < self._level)
+        fall = _trailing(levels, lambda level: level.count < self._level and (level.count == 0 or not self._spec.empty))
         if not fall:
             return None
         count = max(level.count for level in fall)
@@ -214,6 +217,17 @@ class ExpressRule:
 
     def _commit(self) -> None:
         self._armed = False
+
+
+def _at_least(least: int, level: Level) -> Level:
+    """A level with fewer than `least` counts as empty."""
+    return level if level.count >= least else Level(level.t, 0, 0.0)
+
+
+def _named_as_seen(target: Target, level: Level) -> Target:
+    """Of several possible things, the one that is there."""
+    labels = {box.label for box in level.boxes}
+    return Target(tuple(labels), labels.pop()) if len(target.labels) > 1 and len(labels) == 1 else target
 
 
 def _trailing(levels: Sequence[Level], holds: Callable[[Level], bool]) -> list[Level]:

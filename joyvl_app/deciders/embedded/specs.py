@@ -10,19 +10,24 @@ from joyvl_app.deciders.embedded.words import Target
 
 @dataclass(frozen=True)
 class Appear:
-    """Announce when it appears (or is there), once until it has gone away; `say` is the user's own wording."""
+    """Announce when it appears (or is there), once until it has gone away.
+
+    `say` is the user's own wording; fewer than `least` of them are none.
+    """
 
     target: Target
     say: str = ""
+    least: int = 1
     urgent: bool = False
     zh: bool = False
 
 
 @dataclass(frozen=True)
 class Leave:
-    """Announce when it leaves."""
+    """Announce when it leaves; with `empty` only when none is left."""
 
     target: Target
+    empty: bool = False
     zh: bool = False
 
 
