@@ -25,7 +25,8 @@ _STANDING = re.compile(
     r"^\s*(please\s+|can you\s+|could you\s+)?"
     r"(tell me (when|whenever|if|once|as soon|every|in \d|after)|let me know (when|whenever|if|once)|"
     r"alert|warn|notify|watch (for|out)|whenever|when |if |every |in \d|in (a|an|one|two|three|five|ten|half) |after \d|remind|"
-    r"announce|do not |don't |count |keep (count|counting|an eye)|read (out|aloud|any|every|all|the|it|what)|comment|describe (each|every)|"
+    r"announce|do not |don't |"
+    r"count |keep (count|counting|an eye)|read (out|aloud|any|every|all|the|it|what)|comment|describe (each|every)|"
     r"greet|say (hello|hi)|welcome|look out|monitor)"
     r"|^\s*(请|帮我|麻烦)*\s*(如果|要是|一旦|当|每|提醒|告诉我.*(时|的时候|出现)|通知|数|计数|统计|朗读|念|读出|读一下|点评|解说|"
     r"打招呼|欢迎|问候|看到.*(就|时|告诉|提醒)|有.*(就|时).*(告诉|提醒|叫|喊)|\d+\s*(秒|分钟|小时)后)",

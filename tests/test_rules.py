@@ -82,7 +82,7 @@ def test_empty_and_at_least() -> None:
     assert [text for _, text in spoken(LeaveRule(Leave(PERSON, empty=True)), [2] * 8 + [1] * 6 + [0] * 8)] == [
         "Nobody is there any more."
     ]
-    assert spoken(AppearRule(Appear(PERSON, least=3)), [2] * 10 + [3] * 10) == [(6.5, "I see 3 people.")]
+    assert spoken(AppearRule(Appear(PERSON, least=3)), [2] * 10 + [3] * 10) == [(5.5, "I see 3 people.")]
 
 
 def test_counts_are_announced_when_they_settle_and_never_twice_alike() -> None:
