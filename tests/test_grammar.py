@@ -149,7 +149,7 @@ def test_synonyms(text: str, name: str) -> None:
 def test_things_have_names_in_both_languages() -> None:
     assert [named(PERSON, n, False) for n in (0, 1, 3)] == ["no people", "a person", "3 people"]
     assert named(Target(("apple",), "apple"), 1, False) == "an apple"
-    assert [named(DOG, n, True) for n in (1, 2)] == ["狗", "2 个狗"]
+    assert [named(DOG, n, True) for n in (1, 2)] == ["狗", "2个狗"]
 
 
 def test_what_was_understood_is_told() -> None:

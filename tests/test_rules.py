@@ -200,14 +200,20 @@ def test_questions_are_answered_from_the_evidence() -> None:
     assert answer("What do you see?", scene, 4.0) == "I see 2 people."
     assert answer("How many people are there?", scene, 4.0) == "I see 2 people."
     assert answer("Is there a dog?", scene, 4.0) == "No, I see no dogs."
+    assert answer("Is there a fire?", scene, 4.0) == "No, I see no flame."
+    assert answer("How many cars?", scene, 4.0) == "I see no cars."
+    assert answer("What does it cost?", scene, 4.0) == "I can read no price at the moment."
+    assert answer("Is he smiling?", scene, 4.0) == "I see no face at the moment."
+    assert answer("Thank you!", scene, 4.0) == "You are welcome."
     assert answer("Where is the person?", scene, 4.0) == "A person is on the left."
-    assert answer("有几个人\uff1f", scene, 4.0) == "我看到2 个人。"
+    assert answer("有几个人\uff1f", scene, 4.0) == "我看到2个人。"
     assert answer("What does it say?", scene, 4.0) == "I can read no text at the moment."
 
 
 def test_the_past_is_remembered_with_its_time() -> None:
     scene = seen(*(look(t / 2, 1) for t in range(8)), *(look(t / 2, 0) for t in range(8, 100)))
     assert answer("How long ago did you see someone?", scene, 49.5) == "I last saw a person 46 seconds ago."
+    assert answer("Did someone come in?", scene, 49.5) == "I last saw a person 46 seconds ago."
     assert answer("When did you last see a dog?", scene, 49.5) == "I have not seen a dog since I began watching."
     assert answer("How long have you been watching?", scene, 120.0) == "I have been watching for 2 minutes."
 

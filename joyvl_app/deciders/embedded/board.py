@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -11,6 +12,9 @@ from joyvl_app.domain import Box
 from joyvl_app.perception.motion import Grey
 from joyvl_app.perception.reader import Line, same_text
 
+PRICE = re.compile(
+    r"(?:[$€£¥¥]|USD|EUR|RMB)\s?\d[\d,]*(?:\.\d{1,2})?|\d[\d,]*(?:\.\d{1,2})?\s?(?:[€元块]|dollars?|yuan|euros?)", re.I
+)
 _GONE_AFTER = 2  # readings without it until a text has left the screen
 _STILL = 0.05  # of its contrast: how much a text's region may differ between reading it and believing it
 _LEAST_CONTRAST = 24.0  # grey levels

@@ -4,29 +4,40 @@ from __future__ import annotations
 
 import re
 
+from joyvl_app.deciders.embedded.board import PRICE
 from joyvl_app.deciders.embedded.phrases import lasting, phrase, place
 from joyvl_app.deciders.embedded.scene import Scene
 from joyvl_app.deciders.embedded.telling import describe, steady_count, tell_count, tell_text
 from joyvl_app.deciders.embedded.words import Target, find_target, is_chinese, named
 from joyvl_app.plain import plain
 
+_HELLO = re.compile(r"\s*(hello|hi|hey|good (morning|evening|afternoon)|你好|您好|嗨|早上好)( there)?[\s!.,。]*", re.I)
+_THANKS = re.compile(r"\s*(thanks|thank you|谢谢|多谢|cheers)( you| very much| a lot| so much|你|您)?[\s!.,。]*", re.I)
 _SEE = re.compile(
     r"\bwhat\b.{0,20}\b(see|there|happening|going on|look(ing)? at|in (the )?(picture|view|frame))\b|^\s*describe\b"
     r"|(看到|看见|有)(了|些)?什么|画面里?有|发生了?什么|描述",
     re.I,
 )
 _MANY = re.compile(r"\bhow many\b|多少|几个|几位|几只|几辆", re.I)
+_COST = re.compile(r"\b(price|cost|costs|how much)\b|价格|多少钱|价钱", re.I)
 _SAY = re.compile(
-    r"\bwhat\b.{0,25}\b(say|says|written|text|read|title|slide|price)\b|\bread (it|this|that)\b"
-    r"|写(着|了)?(的是)?什么|什么字|多少钱|标题",
+    r"\bwhat\b.{0,25}\b(say|says|written|text|read|title|slide)\b|\bread (it|this|that)\b|写(着|了)?(的是)?什么|什么字|标题", re.I
+)
+_SMILE = re.compile(r"\b(smil\w+|happy|laugh\w*)\b|笑|开心|高兴", re.I)
+_STAY = re.compile(
+    r"\bhow long (has|have|is|was)\b.*\b(been|there|here)\b|\bwhen did\b.*\b(appear|come|arrive|enter|start)|多久了|什么时候(来|出现|进)",
     re.I,
 )
-_AGO = re.compile(r"\bhow long ago\b|\bwhen (did|was|were)\b|\blast (see|saw|seen)\b|多久(之?前|以前)|什么时候|上次", re.I)
+_AGO = re.compile(
+    r"\bhow long ago\b|\bwhen (did|was|were)\b|\blast (see|saw|seen)\b|^\s*(did|has|have|was|were)\b"
+    r"|多久(之?前|以前)|什么时候|上次|(来过|出现过|看到过|见过)",
+    re.I,
+)
 _SINCE = re.compile(r"\bhow long have you\b|(看|观察)了多久", re.I)
 _WHERE = re.compile(r"\bwhere\b|在哪", re.I)
-_THERE = re.compile(r"^\s*(is|are|do you see|can you see|was|were|any)\b|有没有|有.{0,8}吗|在吗|看得?到.{0,8}吗", re.I)
+_THERE = re.compile(r"^\s*(is|are|do you see|can you see|any)\b|有没有|有.{0,8}吗|在吗|了吗|看得?到.{0,8}吗", re.I)
 _NEEDS_MIND = re.compile(
-    r"\b(why|who is|whose|who was|what (kind|brand|model|breed|colou?r)|how (much|do|does|can|should|old|far)|mean\w*|"
+    r"\b(why|who is|who's|whose|who was|what (kind|brand|model|breed|colou?r)|how (do|does|can|should|old|far)|mean\w*|"
     r"doing|wearing|history|explain|recommend|compare)\b|为什么|谁是|是谁|怎么|什么牌|什么品种|什么颜色|什么意思|在干|在做|穿",
     re.I,
 )
@@ -35,12 +46,18 @@ _NEEDS_MIND = re.compile(
 def answer(question: str, scene: Scene, t: float) -> str | None:
     """The answer from what was seen, in the question's language; None when it needs a mind."""
     zh, question = is_chinese(question), plain(question)
+    if _HELLO.fullmatch(question) or _THANKS.fullmatch(question):
+        return phrase("hello" if _HELLO.fullmatch(question) else "welcome", zh)
+    if _COST.search(question):
+        return phrase("price", zh, price=prices) if (prices := _prices(scene)) else phrase("no_price", zh)
     if _SAY.search(question):
         return tell_text(scene, zh)
     if _NEEDS_MIND.search(question):
         return None
     if _SINCE.search(question):
         return phrase("watching_for", zh, ago=lasting(t - (t if scene.began is None else scene.began), zh))
+    if _SMILE.search(question):
+        return _smile(scene, zh)
     found = find_target(question)
     if found is None:
         return describe(scene, zh) if _SEE.search(question) else None
@@ -48,6 +65,8 @@ def answer(question: str, scene: Scene, t: float) -> str | None:
 
 
 def _about(question: str, target: Target, scene: Scene, t: float, zh: bool) -> str | None:
+    if _STAY.search(question):
+        return _stay(target, scene, t, zh)
     if _AGO.search(question):
         return _ago(target, scene, t, zh)
     if _MANY.search(question):
@@ -56,10 +75,30 @@ def _about(question: str, target: Target, scene: Scene, t: float, zh: bool) -> s
         return _where(target, scene, t, zh)
     if _THERE.search(question):
         count = steady_count(scene, target)
-        if count:
-            return phrase("yes_there", zh, what=named(target, count, zh))
-        return phrase("no_there", zh, what=named(target, 0, zh), one=named(target, 1, zh))
+        return (
+            phrase("yes_there", zh, what=named(target, count, zh))
+            if count
+            else phrase("none_there", zh, what=named(target, 0, zh))
+        )
     return describe(scene, zh) if _SEE.search(question) else None
+
+
+def _prices(scene: Scene) -> str:
+    return ", ".join(dict.fromkeys(found.group() for entry in scene.board.visible for found in PRICE.finditer(entry.text)))
+
+
+def _smile(scene: Scene, zh: bool) -> str:
+    if not scene.now or not scene.now.faces:
+        return phrase("no_face", zh)
+    return phrase("happy" if scene.now.expressions.get("happy", 0.0) >= 0.6 else "no_smile", zh)
+
+
+def _stay(target: Target, scene: Scene, t: float, zh: bool) -> str:
+    seen = scene.last_seen(target.labels)
+    if seen is None or t - seen.last >= 1.5:
+        return _ago(target, scene, t, zh)
+    what = named(target, 1, zh)
+    return phrase("stays", zh, what=what, What=_capital(what), ago=lasting(t - seen.stay, zh))
 
 
 def _ago(target: Target, scene: Scene, t: float, zh: bool) -> str:

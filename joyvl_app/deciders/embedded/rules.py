@@ -10,7 +10,7 @@ from typing import Protocol
 from joyvl_app.deciders.embedded.phrases import phrase
 from joyvl_app.deciders.embedded.scene import Level, Scene
 from joyvl_app.deciders.embedded.specs import Appear, Count, Express, Greet, Leave
-from joyvl_app.deciders.embedded.words import Target, named
+from joyvl_app.deciders.embedded.words import Target, named, numbered
 from joyvl_app.domain import Box
 
 _REARM = 3.0  # seconds a thing must have been away before its return is an event
@@ -161,9 +161,7 @@ class CountRule:
         target, zh = self._spec.target, self._spec.zh
         if value == 0:
             return phrase("count_none", zh, what=named(target, 0, zh), one=named(target, 1, zh))
-        one = f"1 个{named(target, 1, True)}" if zh else f"1 {target.name}"
-        what = one if value == 1 else named(target, value, zh)
-        return phrase("count", zh, what=what)
+        return phrase("count", zh, what=numbered(target, value, zh))
 
 
 class GreetRule:

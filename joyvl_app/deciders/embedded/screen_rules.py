@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
-from joyvl_app.deciders.embedded.board import Entry, joined
+from joyvl_app.deciders.embedded.board import PRICE, Entry, joined
 from joyvl_app.deciders.embedded.phrases import phrase, shortened
 from joyvl_app.deciders.embedded.rules import Urge
 from joyvl_app.deciders.embedded.scene import Scene
@@ -14,9 +13,6 @@ from joyvl_app.deciders.embedded.telling import describe, tell_count, tell_text
 from joyvl_app.perception.motion import Grey
 from joyvl_app.perception.reader import normal, same_text
 
-PRICE = re.compile(
-    r"(?:[$€£¥¥]|USD|EUR|RMB)\s?\d[\d,]*(?:\.\d{1,2})?|\d[\d,]*(?:\.\d{1,2})?\s?(?:[€元块]|dollars?|yuan|euros?)", re.I
-)
 _FORGET = 6.0  # seconds a text must have been gone before it counts as new again
 _SURE = 0.85
 _SLIDE_SHARE = 0.02  # share of the picture that must differ for a slide whose words changed

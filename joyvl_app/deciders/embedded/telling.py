@@ -5,7 +5,7 @@ from __future__ import annotations
 from joyvl_app.deciders.embedded.board import joined
 from joyvl_app.deciders.embedded.phrases import listed, phrase, shortened
 from joyvl_app.deciders.embedded.scene import Scene
-from joyvl_app.deciders.embedded.words import Target, named
+from joyvl_app.deciders.embedded.words import Target, named, numbered
 
 _MOST_THINGS = 5
 
@@ -27,11 +27,9 @@ def describe(scene: Scene, zh: bool) -> str:
 
 def tell_count(scene: Scene, target: Target, zh: bool) -> str:
     count = steady_count(scene, target)
-    return (
-        phrase("see", zh, things=named(target, count, zh))
-        if count
-        else phrase("no_there", zh, what=named(target, 0, zh), one=named(target, 1, zh))
-    )
+    if count == 0:
+        return phrase("see_none", zh, what=named(target, 0, zh))
+    return phrase("see", zh, things=numbered(target, count, zh))
 
 
 def tell_text(scene: Scene, zh: bool) -> str:

@@ -156,10 +156,17 @@ def named(target: Target, count: int, chinese: bool) -> str:
     """ "a person", "3 people"; "人" and "3 个人"."""
     if chinese:
         word = _TABLE.get(target.name, (target.name, "", ""))[0] or target.name
-        return word if count == 1 else f"{count} 个{word}"
+        return word if count < 2 else f"{count}个{word}"
     if target.name in ("flame", "motion"):
-        return {"flame": "a flame", "motion": "movement"}[target.name]
+        return f"no {target.name}" if count == 0 else {"flame": "a flame", "motion": "movement"}[target.name]
     if count == 1:
         article = "an" if target.name[0] in "aeiou" else "a"
         return f"{article} {target.name}"
     return f"{'no' if count == 0 else count} {plural(target.name)}"
+
+
+def numbered(target: Target, count: int, chinese: bool) -> str:
+    """Like `named`, but one is said as a number: "1 person"; "1个人"."""
+    if count != 1:
+        return named(target, count, chinese)
+    return f"1个{named(target, 1, True)}" if chinese else f"1 {target.name}"
