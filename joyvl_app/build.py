@@ -46,12 +46,16 @@ class Registry(Generic[T]):
 
     def make(self, name: str, clock: Clock) -> T:
         """Raises BadInput for an unknown name, MissingPart naming what to install."""
+        return self.check(name).make(clock)
+
+    def check(self, name: str) -> Entry[T]:
+        """The entry of a name that can be made. Raises as `make`."""
         if name not in self._entries:
             raise BadInput(f"There is no {self._port} '{name}'. Choose from: {', '.join(self._entries)}.")
         entry = self._entries[name]
         if missing := entry.missing():
             raise MissingPart(f"The {self._port} '{name}' needs: pip install {' '.join(missing)}")
-        return entry.make(clock)
+        return entry
 
 
 def _embedded(clock: Clock) -> Decider:

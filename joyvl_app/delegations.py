@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import re
 from collections.abc import Callable
 
 from joyvl_app.domain import Answer, AnswerStatus, Delegation
@@ -12,6 +13,7 @@ from joyvl_app.events import Answered, DelegationChanged, DelegationState, Event
 from joyvl_app.ports import Brain, Clock, SessionTools
 
 _MAX_DIGEST = 400
+_WORDS = re.compile(r"[一-鿿]|[^\W一-鿿]+")
 
 
 class Delegations:
@@ -40,10 +42,11 @@ class Delegations:
     def unsaid(self) -> tuple[Answer, ...]:
         return tuple(answer for answer, _ in self._unsaid.values())
 
-    def overdue(self, wait: float) -> Answer | None:
-        """The oldest answer that has been ready and unsaid for `wait` seconds."""
+    def overdue(self, wait: float, floor_free_at: float) -> Answer | None:
+        """The oldest answer that has been ready and unsaid for `wait` seconds of a free floor."""
         now = self._clock.now()
-        return next((answer for answer, since in self._unsaid.values() if now - since >= wait), None)
+        ready = (answer for answer, since in self._unsaid.values() if now - max(since, floor_free_at) >= wait)
+        return next(ready, None)
 
     def submit(self, question: str, group: asyncio.TaskGroup) -> None:
         task = Delegation(f"d{next(self._numbers)}", question, self._clock.now())
@@ -119,7 +122,6 @@ _STATES: dict[AnswerStatus, DelegationState] = {
 
 
 def _shares_words(digest: str, text: str) -> bool:
-    """Half of the digest's words (Chinese: characters) are in the text: models reword what they pass on."""
-    words = set(digest.lower().split()) if " " in digest else set(digest)
-    spoken = set(text.lower().split()) if " " in digest else set(text)
+    """At least half of the digest's words (Chinese: signs) are in the text: models reword what they pass on."""
+    words, spoken = (set(_WORDS.findall(part.lower())) for part in (digest, text))
     return bool(words) and len(words & spoken) * 2 >= len(words)

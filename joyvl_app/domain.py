@@ -150,12 +150,14 @@ class Moment:
 
     `frames` are the looks since the moment before, oldest first, the last one being now (none: the camera is blind).
     `heard` holds what was said since then, `answers` every delegated answer that is still unsaid, `context` the text
-    prefix from memory. A decider that caches starts afresh when `chunk_id` changes.
+    prefix from memory, `instruction_t` the second at which the instruction was last given. A decider that caches starts
+    afresh when `chunk_id` changes.
     """
 
     t: float
     frames: tuple[Frame, ...] = ()
     instruction: str = ""
+    instruction_t: float = 0.0
     heard: tuple[Transcript, ...] = ()
     answers: tuple[Answer, ...] = ()
     context: str = ""

@@ -107,7 +107,12 @@ class _Writer:
             self.error = "the disk is too slow for the event log; some lines are missing"
 
     def close(self) -> None:
-        self._lines.put(None)
+        """Waits up to five seconds for the disk: call it off the event loop."""
+        try:
+            self._lines.put(None, timeout=5)
+        except queue.Full:
+            self.error = "the disk does not take the event log; its last lines are missing"
+            return
         self._thread.join(timeout=5)
 
     def _run(self) -> None:

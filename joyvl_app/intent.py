@@ -17,7 +17,10 @@ class Intent(Enum):
 
 
 _STOP = re.compile(
-    r"(please\s+)?(stop( watching| it| that| everything)?|cancel( that)?|停|停止|停下|别看了|取消)[\s.!。!]*", re.I
+    r"(?:(?:ok|okay|please|hey|now)[\s,]+)*(?:stop(?: watching| it| that| everything| counting| reading)?|"
+    r"cancel(?: that| it| everything)?|"
+    r"never ?mind|停|停止|停下|停一下|停下来|别看了|取消|不用了|不用提醒了|算了)(?:[\s,]+(?:please|now|thanks?))*[\s.!。]*",
+    re.I,
 )
 _QUIET = re.compile(r"(please\s+)?(be quiet|quiet|hush|silence|shut up|stop talking|安静|别说了|闭嘴|不要说话)[\s.!。!]*", re.I)
 _ALSO = re.compile(r"\s*(and\s+)?(also|additionally|in addition|and)\b[\s,:]*|\s*(还有|另外|同时|并且|也)[\s,,:]*", re.I)
@@ -32,12 +35,22 @@ _STANDING = re.compile(
     r"打招呼|欢迎|问候|看到.*(就|时|告诉|提醒)|有.*(就|时).*(告诉|提醒|叫|喊)|\d+\s*(秒|分钟|小时)后)",
     re.I,
 )
-# A wish with a condition, wherever it stands: "say something when I laugh", "人数变化时告诉我".
-_TELL = re.compile(
-    r"\b(tell|let me know|alert|warn|notify|remind|say|announce|describe|summari[sz]e|watch)\b|告诉|提醒|通知|警告|叫我|报", re.I
+# A wish with a condition, wherever it stands: "say something when I laugh", "人数变化时告诉我", "十分钟后提醒我".
+_WISH = re.compile(
+    r"\b(?:tell|let me know|alert|warn|notify|say|announce|watch|summari[sz]e|describe)\b.*"
+    r"\b(?:when|whenever|if|once|each (?:time|new|slide|scene)|every (?:time|new|slide|scene|\w+ (?:seconds?|minutes?|hours?)))\b"
+    r"|(?:时|的时候|如果|一旦|每|后|过|变化|新的).*(?:告诉|提醒|通知|警告|叫我)",
+    re.I,
 )
-_WHEN = re.compile(r"\b(when|whenever|if|once|each|every|unless|until|new|time)\b|时|如果|每|一旦|就|新的", re.I)
-_QUESTION = re.compile(r"[??]\s*$|^\s*(what|who|where|how|is|are|was|did|do|does|which|why)\b|[吗呢么]\s*$", re.I)
+_ABOUT_IT = re.compile(r"告诉我(?:现在|画面|你)|\b(?:don't|do not) (?:worry|mind|know|think)\b", re.I)
+_CAN_YOU = re.compile(
+    r"^\s*(?:can|could|would|will) you (?:please )?(?=tell|alert|warn|let|remind|count|read|greet|watch)(.*?)\?*\s*$",
+    re.I,
+)
+_QUESTION = re.compile(
+    r"[??]\s*$|^\s*(what|who|where|how|is|are|was|did|do|does|which|why|when (?:did|was|were|is|are|do|does))\b|[吗呢么]\s*$",
+    re.I,
+)
 
 
 def classify(text: str) -> Intent:
@@ -48,7 +61,8 @@ def classify(text: str) -> Intent:
     if _QUIET.fullmatch(text):
         return Intent.QUIET
     rest = without_also(text)
-    if not _QUESTION.search(rest) and (_STANDING.search(rest) or (_TELL.search(rest) and _WHEN.search(rest))):
+    asked = bool(_QUESTION.search(_CAN_YOU.sub("", rest)))
+    if not asked and not _ABOUT_IT.search(rest) and (_STANDING.search(rest) or _WISH.search(rest)):
         return Intent.REPLACE if rest == text else Intent.APPEND
     return Intent.ASK
 

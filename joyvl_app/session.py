@@ -44,7 +44,8 @@ class Session:
         self._recent: deque[Event] = deque(maxlen=_RECENT)
         self._asked = bool(controls.instruction.strip())
         self._changed_instruction = True
-        self._resumed_at = 0.0
+        self._resumed_at = self._instructed_at = self._floor_free_at = 0.0
+        self._told_write_error = False
         self._watcher: Watcher | None = None
         self._speech = Speech(clock, self._emit, parts.synthesizer, self.audio_out)
         self._delegations = Delegations(
@@ -60,13 +61,17 @@ class Session:
         if not self.controls.paused:
             self._looks.put(frame)
 
-    def instruct(self, text: str) -> None:
-        """Replace the standing instruction. Raises BadInput when it is too long; the old one then stays."""
+    def instruct(self, text: str, again: bool = False) -> None:
+        """Replace the standing instruction; with `again` the same words count as given anew (a reminder that has rung).
+
+        Raises BadInput when it is too long; the old one then stays.
+        """
         text = "\n".join(line.strip() for line in text.strip().splitlines() if line.strip())
         if len(text) > MAX_INSTRUCTION:
             raise BadInput(f"An instruction may have {MAX_INSTRUCTION} characters; this one has {len(text)}.")
-        if text != self.controls.instruction:
+        if text != self.controls.instruction or again:
             self.controls.instruction = text
+            self._instructed_at = self.clock.now()
             self._changed_instruction = True
             self._asked = self._asked or bool(text)
             self._emit(Instruction(t=self.clock.now(), text=text))
@@ -107,8 +112,6 @@ class Session:
         self._stopping.set()
         self._wake.set()
 
-    # --- what a brain may look at --------------------------------------------------------------------------------
-
     def recent(self, seconds: float) -> list[str]:
         """What was said, asked and told in the last `seconds`, one event a line, oldest first."""
         since = self.clock.now() - seconds
@@ -133,8 +136,8 @@ class Session:
                 await self._tick_until_stopped(group)
                 self._delegations.close()
                 speaking.cancel()
-        except JoyError as error:
-            self._enter("error", str(error))
+        except* JoyError as group_of_errors:
+            self._enter("error", str(group_of_errors.exceptions[0]))
         finally:
             await self._leave()
 
@@ -155,7 +158,7 @@ class Session:
         if self._state[0] != "error":
             self._enter("stopped")
         self.log.counts["pictures_not_looked_at"] = self._looks.dropped
-        self.log.close(self.clock.now())
+        await asyncio.to_thread(self.log.close, self.clock.now())
 
     async def _tick_until_stopped(self, group: asyncio.TaskGroup) -> None:
         assert self._watcher is not None
@@ -183,6 +186,7 @@ class Session:
         took = max(self.clock.now() - began, time.perf_counter() - wall)
         age = self.clock.now() - moment.frames[-1].t if moment.frames else 0.0
         self._emit(decided(moment.t, decision, took * 1000, age * 1000, skipped))
+        self._tell_write_error()
         self._remember(moment, decision)
         self._act(decision, moment.t, group)
 
@@ -195,6 +199,7 @@ class Session:
             t=round(now, 3),
             frames=fresh,
             instruction=controls.instruction,
+            instruction_t=self._instructed_at,
             heard=heard,
             answers=self._delegations.unsaid,
             context=self._parts.memory.context(),
@@ -208,8 +213,8 @@ class Session:
     async def _decide(self, moment: Moment) -> Decision:
         """The one funnel for a decider's faults: a failed second is a silent one, and the watch goes on."""
         assert self._watcher is not None
-        self._explain_instruction(self._watcher)
         try:
+            self._explain_instruction(self._watcher)
             decision = await self._watcher.decide(moment)
         except JoyError as error:
             self._enter("error", str(error))
@@ -236,13 +241,12 @@ class Session:
             if decision.note:
                 self._say(decision.note, t, decision.urgent)
             self._delegations.submit(decision.question, group)
-        elif not self._speech.speaking and (answer := self._delegations.overdue(self._settings.answer_wait)):
+        elif not self._speech.speaking and (answer := self._delegations.overdue(self._settings.answer_wait, self._floor_free_at)):
             self._say(answer.digest, t)
 
     def _say(self, text: str, t: float, urgent: bool = False) -> None:
         text = text if len(text) <= self._settings.utterance_chars else text[: self._settings.utterance_chars - 1] + "…"
         self._speech.say(Utterance(text, t, urgent))
-        self._delegations.was_said(text)
 
     def _remember(self, moment: Moment, decision: Decision) -> None:
         memory, before = self._parts.memory, self._parts.memory.chunk_id
@@ -266,12 +270,19 @@ class Session:
         if intent is Intent.STOP:
             self.instruct("")
         elif intent is Intent.REPLACE:
-            self.instruct(heard.text)
+            self.instruct(heard.text, again=True)
         elif intent is Intent.APPEND:
-            self.instruct(f"{self.controls.instruction}\n{without_also(heard.text)}")
+            known, more = self.controls.instruction, without_also(heard.text)
+            self.instruct(known if more in known.splitlines() else f"{known}\n{more}", again=True)
         elif intent is Intent.ASK:
             self._asked = True
             self._heard.append(heard)
+
+    def _tell_write_error(self) -> None:
+        """Once, when the log on disk falls behind what was decided."""
+        if self.log.write_error and not self._told_write_error:
+            self._told_write_error = True
+            self._emit(State(t=self.clock.now(), name="notice", detail=f"From here on, {self.log.write_error}."))
 
     def _enter(self, name: StateName, detail: str = "") -> None:
         if (name, detail) != self._state:
@@ -280,5 +291,9 @@ class Session:
 
     def _emit(self, event: Event) -> None:
         self.log.append(event)
+        if isinstance(event, Spoken):
+            self._floor_free_at = event.t_end
+            if not event.cut:
+                self._delegations.was_said(event.text)
         if isinstance(event, Spoken | Heard | Instruction | DelegationChanged):
             self._recent.append(event)

@@ -199,6 +199,24 @@ def test_an_8k_picture_is_scaled_down(page: httpx.Client) -> None:
     assert page.post(f"/joyvl/sessions/{session_id}/frame", content=huge).status_code == 204
 
 
+def test_a_small_file_that_unpacks_to_gigabytes_is_refused(page: httpx.Client) -> None:
+    bomb = bytes(cv2.imencode(".png", np.zeros((16_000, 16_000), np.uint8))[1].tobytes())
+    assert len(bomb) < MAX_BYTES
+    reply = page.post(f"/joyvl/sessions/{start(page)}/frame", content=bomb)
+    assert reply.status_code == 400 and "40 million pixels" in reply.json()["error"]
+
+
+def test_nothing_can_be_uploaded_through_gradio(page: httpx.Client) -> None:
+    assert page.post("/gradio_api/upload", files={"files": b"x"}).status_code == 404
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with served(data_dir=tmp_path / "file", decider="silent") as address:
+        reply = httpx.post(f"{address}/joyvl/sessions", json={"scenario": "security"})
+    assert reply.status_code == 500 and "event log cannot be written" in reply.json()["error"]
+
+
 def test_files_outside_the_page_cannot_be_fetched(page: httpx.Client) -> None:
     for path in ("static/text.json", "static/..%2F..%2Fapp.py", "clips/README.md", "clips/..%2Fmodels%2Fnanodet.onnx"):
         assert page.get(f"/joyvl/{path}").status_code in (400, 404)

@@ -190,3 +190,14 @@ def test_missing_and_damaged_weights_name_the_remedy(tmp_path: Path) -> None:
     (tmp_path / "nanodet.onnx").write_bytes(b"half a file")
     with pytest.raises(MissingPart, match="damaged"):
         OnnxModel("nanodet", tmp_path)
+
+
+def test_a_fire_that_burns_on_is_still_a_fire() -> None:
+    burning = [image for _, image in pictures("security.mp4", 0.1, 44.0)]
+    rng, watch = np.random.default_rng(0), FlameWatch()
+    for _, image in pictures("security.mp4", 0.5, 30.0, 44.0):
+        watch.observe(image)
+    last = [watch.observe(burning[int(rng.integers(len(burning)))]) for _ in range(400)][-100:]
+    assert sum(box is not None and box.score >= 0.6 for box in last) > 60
+    out = [watch.observe(picture("security.mp4", 1.0)) for _ in range(10)]
+    assert out == [None] * 10

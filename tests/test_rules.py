@@ -36,7 +36,7 @@ def spoken(
     scene.motion = Motion()
     for number, count in enumerate(counts):
         scene.observe(look(number / 2, count, score, smiles if count else 0.0))
-        if number % 2 == 1 and (urge := rule.urge(scene, number / 2)) and acts(urge.p, sensitivity):
+        if number % 2 == 1 and (urge := rule.urge(scene, number / 2)) and urge.ripe and acts(urge.p, sensitivity):
             urge.commit()
             said.append((number / 2, urge.text))
     return said
@@ -228,3 +228,39 @@ def test_questions_that_need_a_mind_are_left_to_one() -> None:
         "这是谁画的\uff1f",
     ):
         assert answer(question, scene, 1.0) is None
+
+
+# --- what a review found --------------------------------------------------------------------------------------------------
+
+
+def test_one_look_is_never_said_however_low_the_threshold() -> None:
+    for sensitivity in (0.3, 3.0):
+        assert spoken(AppearRule(Appear(PERSON)), [0, 0, 0, 1, 0, 0], score=0.95, sensitivity=sensitivity) == []
+
+
+def test_words_are_whole_words() -> None:
+    assert read_through(SpotRule(Spot("SALE")), [["WHOLESALE"]] * 3) == []
+    assert read_through(SpotRule(Spot("AI")), [["ROOMS AVAILABLE"]] * 3) == []
+    assert read_through(SpotRule(Spot("50%")), [["$1500"]] * 3) == []
+    assert read_through(SpotRule(Spot("Game Over")), [["GAMEOVER"]] * 3) == ["“Game Over” is on screen now."]
+    assert read_through(SpotRule(Spot("?!")), [["anything"]] * 3) == []
+
+
+def test_prices_of_many_countries() -> None:
+    for text, price in (("1.299,00 €", "1.299,00 €"), ("$1 299.00", "$1 299.00"), ("12.50 USD", "12.50 USD"), ("¥99", "¥99")):
+        assert read_through(SpotRule(Spot()), [[text]] * 3) == [f"The price is {price}."]
+
+
+def test_a_clock_on_screen_is_not_read_every_second() -> None:
+    pages = [[f"CAM 1 12:00:{second:02}"] for second in range(40)]
+    assert len(read_through(ReadRule(Read()), pages)) <= 2
+
+
+def test_the_present_is_forgotten_when_there_is_no_picture() -> None:
+    scene = seen(*(look(t / 2, 1) for t in range(8)))
+    scene.forget_present(100.0)
+    assert scene.evidence().boxes == ()
+    assert answer("What do you see?", scene, 100.0) == "I have no picture at the moment."
+    assert answer("Is anyone there?", scene, 100.0) == "I have no picture at the moment."
+    assert answer("When did you last see someone?", scene, 60.0) == "I last saw a person 56 seconds ago."
+    assert AppearRule(Appear(PERSON)).urge(scene, 100.0) is None

@@ -8,7 +8,7 @@ from joyvl_app.brain.canned import CannedBrain
 from joyvl_app.brain.scripted import ScriptedBrain
 from joyvl_app.clock import ManualClock
 from joyvl_app.deciders.baselines import chatty, silent
-from joyvl_app.deciders.scripted import ScriptedDecider, Step
+from joyvl_app.deciders.scripted import ScriptedDecider, ScriptedWatcher, Step
 from joyvl_app.domain import Delegate, Respond, Silence
 from joyvl_app.errors import BadInput, Busy, MissingPart, ProviderFailed
 from joyvl_app.events import (
@@ -183,6 +183,37 @@ async def test_a_delegation_that_goes_wrong_is_told(seconds: float, brain: objec
     assert len(bench.of(Spoken)) == 1
 
 
+async def test_an_answer_that_only_shares_letters_with_a_sentence_is_not_lost() -> None:
+    bench = Bench(
+        [Step(1.0, Delegate("Where?", "", 0.9)), Step(4.0, Respond("Someone came in.", 0.9))],
+        brain=lambda clock: ScriptedBrain(clock, {"where": "Paris."}, seconds=2.0),
+    )
+    await bench.run(14)
+    assert [event.text for event in bench.of(Spoken)] == ["Someone came in.", "Paris."]
+
+
+async def test_the_same_reminder_can_be_set_twice() -> None:
+    from joyvl_app.deciders.embedded.decider import EmbeddedDecider
+
+    bench = Bench(decider=EmbeddedDecider, instruction="")
+    tea = "In 2 seconds remind me of tea."
+    await bench.run(10, (1.1, lambda session: session.hear(tea)), (6.1, lambda session: session.hear(tea)))
+    assert [event.text for event in bench.of(Spoken)] == ["Reminder: tea."] * 2
+
+
+async def test_a_fault_while_explaining_an_instruction_is_a_silent_second() -> None:
+    class Confused(ScriptedDecider):
+        def open(self, session_id: str) -> ScriptedWatcher:
+            watcher = super().open(session_id)
+            watcher.understood = lambda instruction, language: 1 // 0  # type: ignore[method-assign, assignment, return-value]
+            return watcher
+
+    bench = Bench(decider=lambda clock: Confused(clock))
+    await bench.run(4)
+    assert len(bench.of(Decided)) == 4
+    assert any("ZeroDivisionError" in state.detail for state in bench.of(State))
+
+
 async def test_delegations_are_bounded_and_can_be_cancelled() -> None:
     steps = [Step(float(t), Delegate(f"Question {t}?", "", 0.9)) for t in (1, 2, 3)]
     bench = Bench(steps, brain=lambda clock: ScriptedBrain(clock, seconds=50.0), delegations_max=2)
@@ -221,7 +252,7 @@ async def test_chunks_end_where_memory_says_and_carry_the_history() -> None:
     assert bench.watcher is not None
     contexts = {moment.chunk_id: moment.context for moment in bench.watcher.moments}
     assert contexts[0] == ""
-    assert "#1 [Query@0.0 seconds] watch" in contexts[1] and "#1 [Response@2.0 seconds] One." in contexts[1]
+    assert "#1 [Query@0.0 seconds] watch" in contexts[1] and "\n[Response@2.0 seconds] One." in contexts[1]
 
 
 async def test_controls_reach_the_next_moment() -> None:
@@ -276,6 +307,16 @@ def test_the_clock_of_the_bench_is_manual() -> None:
         ("say something when I laugh", Intent.REPLACE),
         ("人数变化时告诉我", Intent.REPLACE),
         ("Don't talk unless someone comes in", Intent.REPLACE),
+        ("Stop please", Intent.STOP),
+        ("never mind", Intent.STOP),
+        ("停一下", Intent.STOP),
+        ("Can you tell me when a dog appears?", Intent.REPLACE),
+        ("十分钟后提醒我喝水", Intent.REPLACE),
+        ("Tell me the time", Intent.ASK),
+        ("Tell me what each person is wearing", Intent.ASK),
+        ("Don't worry", Intent.ASK),
+        ("When did you see the dog", Intent.ASK),
+        ("告诉我现在的时间", Intent.ASK),
         ("What do you see?", Intent.ASK),
         ("How many people are there", Intent.ASK),
         ("你看到了什么\uff1f", Intent.ASK),

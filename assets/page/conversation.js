@@ -37,6 +37,13 @@ export class Conversation {
     this.toEnd();
   }
 
+  // The session has ended: what was still being looked into stays unanswered.
+  settle() {
+    for (const card of this.cards.values()) {
+      if (card.running) { card.running = false; card.cancel.hidden = true; card.state.textContent = t('delegation_cancelled'); }
+    }
+  }
+
   answer(event) {
     const card = this.cards.get(event.id);
     if (card && event.card) card.body.textContent = event.card;

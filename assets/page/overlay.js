@@ -58,7 +58,7 @@ function drawBox(pen, box, ahead, at) {
   const [dx, dy] = box.drift.map((speed) => speed * ahead);
   const [x0, y0, x1, y1] = [box.xyxy[0] + dx, box.xyxy[1] + dy, box.xyxy[2] + dx, box.xyxy[3] + dy];
   const [x, y, w, h] = [at.x + x0 * at.w, at.y + y0 * at.h, (x1 - x0) * at.w, (y1 - y0) * at.h];
-  const colour = box.label === 'flame' ? '#e11d48' : '#14b8a6';
+  const colour = box.label === 'flame' ? '#be123c' : '#0f766e';
   pen.lineWidth = 2;
   pen.strokeStyle = colour;
   pen.setLineDash(box.label === 'text' ? [4, 3] : []);

@@ -31,7 +31,10 @@ export class Stage {
 
   choose(kind) {
     this.source = kind;
-    if (kind === 'upload') this.pickFile('video/*', (file) => { this.upload = URL.createObjectURL(file); });
+    if (kind === 'upload') this.pickFile('video/*', (file) => {
+      if (this.upload) URL.revokeObjectURL(this.upload);
+      this.upload = URL.createObjectURL(file);
+    });
   }
 
   async start() {
@@ -43,7 +46,9 @@ export class Stage {
       this.clear();
       this.state(this.source === 'camera' || this.source === 'screen' ? 'asking' : 'connecting');
       const clip = this.source === 'upload' ? this.upload : `/joyvl/clips/${this.scenario.clip.file}`;
-      const [stream, seat] = await this.both(openSource(this.source, this.video, clip), this.openSession());
+      const stream = this.opened = await openSource(this.source, this.video, clip); // a permission may take its time
+      const seat = await this.openSession();
+      this.opened = null;
       this.id = this.lastId = seat.id;
       this.epoch = seat.epoch;
       this.watchTracks(stream);
@@ -62,19 +67,10 @@ export class Stage {
       sensitivity: Number(this.find('sensitivity').querySelector('input').value), source: this.source });
   }
 
-  // The source and the session open together; if the source fails, the session is given back.
-  async both(source, session) {
-    const [stream, seat] = await Promise.allSettled([source, session]);
-    if (stream.status === 'rejected' && seat.status === 'fulfilled') api.leave(seat.value.id);
-    if (seat.status === 'rejected' && stream.status === 'fulfilled') stream.value.getTracks().forEach((track) => track.stop());
-    if (stream.status === 'rejected') throw stream.reason;
-    if (seat.status === 'rejected') throw seat.reason;
-    return [stream.value, seat.value];
-  }
-
   async pause() {
     if (!this.running) return;
     this.paused = !this.paused;
+    if (this.sender) this.sender.hold(this.paused);
     if (!this.video.srcObject) { if (this.paused) this.video.pause(); else await this.video.play(); }
     await this.send({ action: this.paused ? 'pause' : 'resume' });
     this.controls();
@@ -108,7 +104,7 @@ export class Stage {
 
   async say(text) {
     if (!text.trim()) return text;
-    if (!this.running) { this.tell(t('state_idle')); return text; }
+    if (!this.running || this.paused) { this.tell(t(this.paused ? 'ask_paused' : 'ask_idle')); return text; }
     try { await api.say(this.id, text); return ''; } catch (error) { this.fail(error, false); return text; }
   }
 
@@ -140,6 +136,7 @@ export class Stage {
   }
 
   async send(changes) {
+    if (!this.running) return;
     try { await api.change(this.id, changes); } catch (error) { this.fail(error, false); }
   }
 
@@ -178,8 +175,8 @@ export class Stage {
 
   spoken(event) {
     this.conversation.spoken(event);
-    this.caption(`${event.text}`, clock(event.decision_t));
-    if (this.urgent) this.root.querySelector('.jv-alert').textContent = event.text;
+    this.caption(event.text, clock(event.decision_t));
+    this.root.querySelector(event.text === this.urgent ? '.jv-alert' : '.jv-said').textContent = event.text;
   }
 
   instruction(event) {
@@ -222,8 +219,11 @@ export class Stage {
 
   end() {
     if (this.sender) this.sender.close();
+    else if (this.opened && this.video.srcObject) this.opened.getTracks().forEach((track) => track.stop());
+    this.opened = null;
     if (this.events) this.events.close();
     Object.assign(this, { id: null, sender: null, events: null, paused: false, lastState: null });
+    this.conversation.settle();
     if (!this.video.srcObject) this.video.pause();
     this.overlay.show([]);
     if (this.shown !== 'error') this.state('stopped');
@@ -245,8 +245,10 @@ export class Stage {
     this.root.querySelector('.jv-state-name').textContent = t(`state_${name}`);
     const line = this.root.querySelector('.jv-state-detail');
     line.textContent = detail;
+    const seconds = this.root.querySelector('.jv-seconds'); // outside the live region: it changes every second
+    seconds.textContent = '';
     if (name === 'blind') {
-      const count = () => { line.textContent = t('blind_since', { seconds: Math.round(3 + (performance.now() - this.blindSince) / 1000) }); };
+      const count = () => { seconds.textContent = t('blind_since', { seconds: Math.round(3 + (performance.now() - this.blindSince) / 1000) }); };
       count();
       this.counting = setInterval(count, 1000);
     }

@@ -112,7 +112,7 @@ export class Sender {
 
   async sendPicture(canvas) {
     const { videoWidth: width, videoHeight: height } = this.video;
-    if (!width || this.sending) return;
+    if (!width || this.sending || this.held) return;
     const scale = Math.min(1, PICTURE_SIDE / Math.max(width, height));
     [canvas.width, canvas.height] = [Math.round(width * scale), Math.round(height * scale)];
     canvas.getContext('2d').drawImage(this.video, 0, 0, canvas.width, canvas.height);
@@ -121,6 +121,12 @@ export class Sender {
       const blob = await new Promise((done) => { canvas.toBlob(done, 'image/jpeg', 0.85); });
       if (!this.closed) await api.picture(this.id, blob);
     } catch { /* the event stream tells when the server is gone */ } finally { this.sending = false; }
+  }
+
+  // While paused nothing leaves the page: a camera sends black, pictures stop.
+  hold(paused) {
+    this.held = paused;
+    this.stream.getVideoTracks().forEach((track) => { track.enabled = !paused; });
   }
 
   hangUp() { if (this.pc) this.pc.close(); this.pc = null; }

@@ -26,7 +26,7 @@ export class Timeline {
     for (let back = 1; back <= event.skipped; back += 1) this.cells[second - back] ??= { t: second - back, skipped: true };
     const before = this.cells[second];
     const louder = !before || before.skipped || before.action === 'silence' || event.action !== 'silence';
-    if (louder) this.cells[second] = event;
+    if (louder) this.cells[second] = kept(event);
     this.layOut();
   }
 
@@ -99,6 +99,11 @@ export class Timeline {
   }
 }
 
+// What a cell needs for a day: not the boxes, only their summary.
+function kept({ t: at, action, text, p_act, urgent, decision_ms, evidence }) {
+  return { t: at, action, text, p_act, urgent, decision_ms, seen: summary(evidence.boxes), texts: evidence.texts.slice(0, 3) };
+}
+
 function drawCell(pen, cell, x, wide, height, colour, chosen) {
   const gap = wide > 5 ? 1 : 0.5;
   if (chosen) { pen.fillStyle = colour('chosen'); pen.fillRect(x, 0, wide, height); }
@@ -127,9 +132,8 @@ function explain(cell) {
   const parts = [`${clock(cell.t)} · ${t(cell.urgent ? 'alert' : cell.action)}`];
   if (cell.text) parts.push(`“${cell.text}”`);
   parts.push(`${t('p_act')} ${cell.p_act.toFixed(2)}`);
-  const seen = summary(cell.evidence.boxes);
-  if (seen) parts.push(`${t('saw')} ${seen}`);
-  if (cell.evidence.texts.length) parts.push(`${t('read')} ${cell.evidence.texts.slice(0, 3).join(' / ')}`);
+  if (cell.seen) parts.push(`${t('saw')} ${cell.seen}`);
+  if (cell.texts.length) parts.push(`${t('read')} ${cell.texts.join(' / ')}`);
   parts.push(`${Math.round(cell.decision_ms)} ms`);
   return parts.join(' · ');
 }

@@ -19,6 +19,8 @@ import httpx
 import numpy as np
 import psutil
 
+from joyvl_app.errors import MissingPart
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or ""
 CHROMIUM_FLAGS = (
@@ -47,6 +49,7 @@ def served(**settings: str) -> Iterator[tuple[str, int]]:
 
 async def measure_served(clip: Path) -> dict[str, float]:
     """First event, event delay, HTTP answers while deciding, and resident memory, with one page watching `clip`."""
+    _playwright()
     began = time.perf_counter()
     with served(decider="embedded") as (address, pid):
         started = time.perf_counter() - began
@@ -55,9 +58,19 @@ async def measure_served(clip: Path) -> dict[str, float]:
     return {"start_s": started, **figures}
 
 
-def _watch_in_browser(address: str, pid: int) -> dict[str, float]:
-    from playwright.sync_api import sync_playwright
+def _playwright() -> Any:
+    """Raises MissingPart naming what to install."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError as error:
+        raise MissingPart("The page is measured with playwright: pip install -r requirements-dev.txt") from error
+    if not CHROMIUM:
+        raise MissingPart("The page is measured in Chromium: apt-get install chromium")
+    return sync_playwright
 
+
+def _watch_in_browser(address: str, pid: int) -> dict[str, float]:
+    sync_playwright = _playwright()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
         page = browser.new_page()
@@ -91,7 +104,8 @@ _RECORD = """() => {
   stage.decision = (event) => {
     decision(event);
     window.firstEvent ??= (performance.now() - (window.clicked ?? start)) / 1000;
-    requestAnimationFrame(() => window.delays.push(Date.now() / 1000 - stage.epoch - event.t - event.decision_ms / 1000));
+    const age = event.age_ms - 2 * event.decision_ms; // of the frame at the moment, less the decision itself
+    requestAnimationFrame(() => window.delays.push(Date.now() / 1000 - stage.epoch - event.t + age / 1000));
   };
 }"""
 

@@ -6,7 +6,7 @@ import argparse
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-from joyvl_app.build import BRAINS, DECIDERS, VOICES, Registry
+from joyvl_app.build import BRAINS, DECIDERS, VOICES, Registry, chosen_decider
 from joyvl_app.errors import JoyError
 from joyvl_app.perception.models import MODELS
 from joyvl_app.scenario import load_scenarios
@@ -55,6 +55,8 @@ def _list(title: str, registry: Registry[object]) -> None:
 def _verdict() -> int:
     try:
         settings, scenarios = load_settings(), load_scenarios()
+        for registry, name in ((DECIDERS, chosen_decider(settings)), (BRAINS, settings.brain), (VOICES, settings.synthesizer)):
+            registry.check(name)
     except JoyError as error:
         print(f"Problem: {error}")
         return 2

@@ -57,6 +57,7 @@ async def _run(options: argparse.Namespace) -> None:
     log = _log(options, settings, source, providers)
     session = Session("cli", providers.parts(settings), controls, clock, log, settings)
     printing = asyncio.create_task(_print_events(log, options.json, _length(source, options.seconds)))
+    printing.add_done_callback(lambda _: session.stop())  # nobody reads any more, as after `| head`
     try:
         await watch(session, source, clock, options.seconds)
     finally:

@@ -27,15 +27,19 @@ class Reading:
     parsed: bool = True
 
 
-def parse(raw: str, p_act: float = 1.0) -> Reading:
-    """Read one generated turn. The first marker wins; its text ends at the first newline; no marker is never speech."""
+def parse(raw: str, p: float | None = None) -> Reading:
+    """Read one generated turn. The first marker wins; its text ends at the first newline; no marker is never speech.
+
+    `p` is the probability of speaking where it is known; else 0 for silence and 1 for the rest.
+    """
+    quiet, p_act = (0.0, 1.0) if p is None else (p, p)
     text = _END.split(raw, maxsplit=1)[0]
     mark = _MARK.search(text)
     if mark is None:
-        return Reading(Silence(p_act), parsed=not text.strip())
+        return Reading(Silence(quiet), parsed=not text.strip())
     rest = text[mark.end() :]
     if mark.group() == SILENCE:
-        return Reading(Silence(p_act))
+        return Reading(Silence(quiet))
     if mark.group() == RESPONSE:
         return Reading(_response(rest, p_act))
     return Reading(_delegate("", rest, p_act))
@@ -59,7 +63,7 @@ def _respond(text: str, p_act: float) -> Decision:
 
 
 def _first_line(text: str) -> str:
-    return text.lstrip().split("\n", 1)[0]
+    return text.split("\n", 1)[0]
 
 
 def _clean(text: str) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from joyvl_app.dialect.tokens import DELEGATION, RESERVED, RESPONSE, SILENCE
+from joyvl_app.dialect.tokens import DELEGATION, RESERVED, RESERVED_PATTERNS, RESPONSE, SILENCE
 from joyvl_app.domain import Decision, Delegate, Silence, Turn
 
 VIDEO_HISTORY = "[Video History]"
@@ -16,7 +16,7 @@ STANDING = "[User Query (IMPORTANT — follow this instruction)]"
 _VIDEO_NOTE = "Notes on what was seen before these frames, oldest first."
 _QA_NOTE = "What was asked and said before these frames, with its second."
 
-_RESERVED = re.compile("|".join(map(re.escape, RESERVED)), re.IGNORECASE)
+_RESERVED = re.compile("|".join((*map(re.escape, RESERVED), *RESERVED_PATTERNS)), re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -71,13 +71,13 @@ def as_data(text: str, keep_lines: bool = False) -> str:
 
 
 def _disarm(mark: str) -> str:
-    return f"‹{mark.strip('<>')}›"
+    return f"‹{mark.strip('<>[]')}›"
 
 
 def _qa_lines(turns: Iterable[Turn]) -> Iterable[str]:
-    """A number is a pair: each query begins one, and the responses until the next query belong to it."""
+    """Each query has a number; the responses that follow belong to it."""
     number = 0
     for entry in turns:
-        number += entry.kind == "query" or number == 0
-        label = "Query" if entry.kind == "query" else "Response"
-        yield f"#{number} [{label}@{entry.t:.1f} seconds] {as_data(entry.text)}"
+        number += entry.kind == "query"
+        label = f"#{number} [Query" if entry.kind == "query" else "[Response"
+        yield f"{label}@{entry.t:.1f} seconds] {as_data(entry.text)}"

@@ -20,6 +20,7 @@ _SIZE = (160, 120)
 _LEAST_AREA = 0.0008  # of the picture
 _MOST_AREA = 0.4
 _LOOKS = 8
+_CERTAIN = 0.6
 _BURNING = 4  # looks in a row that must show it: one and a half seconds
 Mask = NDArray[np.bool_]
 
@@ -59,16 +60,21 @@ class FlameWatch:
     def __init__(self) -> None:
         self._past: deque[_Region | None] = deque(maxlen=_LOOKS)
         self._least: float | None = None
+        self._burns = False
 
     def observe(self, image: Image) -> Box | None:
         region = _largest(*flame_mask(image))
         self._past.append(region)
         area = region.area if region else 0.0
-        self._least = area if self._least is None else min(area, self._least * 1.02 + 1e-5)
+        self._burns = self._burns and any(self._past)
+        if not self._burns:
+            self._least = area if self._least is None else min(area, self._least * 1.02 + 1e-5)
         burning = [seen for seen in list(self._past)[-_BURNING:] if seen]
         if region is None or len(burning) < _BURNING or not _LEAST_AREA <= area <= _MOST_AREA:
             return None
-        score = min(1.0, _flicker(burning) / 0.25) * _anchored(burning) * _flame_like(burning) * self._growth(area)
+        score = min(1.0, _flicker(burning) / 0.25) * _anchored(burning) * _flame_like(burning)
+        score *= 1.0 if self._burns else self._growth(area)  # growth begins a fire; one that burns need not grow
+        self._burns = self._burns or score >= _CERTAIN
         return _around(region, score) if score > 0.2 else None
 
     def _growth(self, area: float) -> float:

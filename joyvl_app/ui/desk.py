@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import secrets
 import time
 from collections import OrderedDict
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from joyvl_app.build import Providers, chosen_decider
 from joyvl_app.clock import RealClock
-from joyvl_app.errors import BadInput, Busy, JoyError
+from joyvl_app.errors import BadInput, Busy, JoyError, ProviderFailed
 from joyvl_app.event_log import EventLog
 from joyvl_app.events import Header
 from joyvl_app.parts import Controls
@@ -22,6 +23,7 @@ from joyvl_app.settings import Settings
 
 _UNWATCHED = 60.0  # seconds without an open page until a session is closed
 _ROUND = 5.0  # seconds between the janitor's rounds
+_ROUNDS_AN_HOUR = int(3_600 / _ROUND)
 _FINISHED = 200  # logs of ended sessions that can still be downloaded
 
 
@@ -75,7 +77,7 @@ class Desk:
             raise Busy(f"All {self.settings.max_sessions} places are taken. Please try again in a few minutes.")
         session_id = secrets.token_urlsafe(18)
         clock = RealClock()
-        log = EventLog(self._log_path(session_id), self.settings.log_max_mb << 20)
+        log = self._open_log(session_id)
         header = Header(
             source=source,
             decider=chosen_decider(self.settings),
@@ -104,8 +106,12 @@ class Desk:
             raise BadInput("There is no log of this session any more.")
         return found[1]
 
-    def _log_path(self, session_id: str) -> Path:
-        return self.settings.data_dir / "logs" / f"{session_id}.jsonl"
+    def _open_log(self, session_id: str) -> EventLog:
+        path = self.settings.data_dir / "logs" / f"{session_id}.jsonl"
+        try:
+            return EventLog(path, self.settings.log_max_mb << 20)
+        except OSError as error:
+            raise ProviderFailed(f"The event log cannot be written to {path.parent}: {error.strerror}.") from error
 
     async def _run(self, seat: Seat) -> None:
         session = seat.session
@@ -119,8 +125,10 @@ class Desk:
                     self._finished.popitem(last=False)
 
     async def _rounds(self) -> None:
-        while True:
+        for number in itertools.count(1):
             await asyncio.sleep(_ROUND)
+            if number % _ROUNDS_AN_HOUR == 0:
+                await asyncio.to_thread(_forget_old_logs, self.settings)
             for seat in list(self._seats.values()):
                 if self._is_abandoned(seat):
                     seat.session.stop()

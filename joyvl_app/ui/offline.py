@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import re
 
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _FOREIGN_SCRIPT = re.compile(rb"<script[^>]*\ssrc=\"https://[^>]*></script>", re.S)
 
 
-class KeepToYourself:
-    """ASGI middleware: takes scripts of other servers out of the page at the root."""
+# Gradio would store any file that anybody sends here; a clip never leaves the page but as a stream.
+_UNUSED = ("/upload", "/upload_progress")
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+
+class KeepToYourself:
+    """ASGI middleware: takes scripts of other servers out of the page at the root (a Space's frame needs them), and
+    closes Gradio's upload, which this page does not use."""
+
+    def __init__(self, app: ASGIApp, on_space: bool = False) -> None:
+        self._app, self._on_space = app, on_space
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] != "/":
+        if scope["type"] == "http" and scope["path"].rstrip("/").endswith(_UNUSED):
+            await PlainTextResponse("Nothing is uploaded to this server.", 404)(scope, receive, send)
+            return
+        if scope["type"] != "http" or scope["path"] != "/" or self._on_space:
             await self._app(scope, receive, send)
             return
         # Compressed bytes cannot be searched; the page is small.

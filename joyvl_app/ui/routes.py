@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -115,14 +116,15 @@ def make_router(desk: Desk, rtc: Rtc) -> APIRouter:
     @router.get("/sessions/{session_id}/events")
     async def events(request: Request, seat: Mine) -> StreamingResponse:
         after = request.headers.get("last-event-id", "0")
-        lines = _event_stream(seat, int(after) if after.isdigit() else 0)
+        lines = _event_stream(seat, int(after) if after.isascii() and after.isdigit() and len(after) < 12 else 0)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(lines, media_type="text/event-stream", headers=headers)
 
     @router.get("/sessions/{session_id}/log")
-    async def log(session_id: str, request: Request) -> FileResponse:
+    async def log(session_id: str, request: Request) -> StreamingResponse:
         path = desk.log_path(owner_of(request), session_id)
-        return FileResponse(path, media_type="application/jsonl", filename=f"joyvl-{session_id[:8]}.jsonl")
+        headers = {"Content-Disposition": f'attachment; filename="joyvl-{session_id[:8]}.jsonl"'}
+        return StreamingResponse(_whole_lines(path), media_type="application/jsonl", headers=headers)
 
     @router.get("/static/{name}")
     async def static(name: str) -> FileResponse:
@@ -169,6 +171,15 @@ async def _event_stream(seat: Seat, after: int) -> AsyncIterator[str]:
         seat.session.log.unlisten(queue)
         seat.streams -= 1
         seat.left_at = time.monotonic()
+
+
+def _whole_lines(path: Path) -> Iterator[bytes]:
+    """The log as it is now, up to its last whole line: it may be growing while it is read."""
+    left = path.stat().st_size
+    with path.open("rb") as file:
+        while left > 0 and (line := file.readline(left)).endswith(b"\n"):
+            left -= len(line)
+            yield line
 
 
 def _asset(folder: Any, name: str, endings: tuple[str, ...]) -> FileResponse:

@@ -39,8 +39,7 @@ def build_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(JoyError, _say_it)
     app.add_exception_handler(RequestValidationError, _say_what_is_wrong)
     app.include_router(make_router(desk, Rtc(settings)))
-    if not settings.on_space:
-        app.add_middleware(KeepToYourself)
+    app.add_middleware(KeepToYourself, on_space=settings.on_space)
     with redirect_stdout(StringIO()):  # Gradio prints the path it mounts at
         mounted: FastAPI = gr.mount_gradio_app(app, build_blocks(scenarios), path="/", show_error=False)
     return mounted

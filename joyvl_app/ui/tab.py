@@ -98,20 +98,22 @@ def _stage(scenario: Scenario) -> str:
     alt = escape(scenario.clip.alt.en)
     return f"""
 <section class="jv-stage" data-scenario="{scenario.id}">
-  <p class="jv-state" role="status"><span class="jv-dot" aria-hidden="true">○</span>
-    <b class="jv-state-name">{text("state_idle")}</b> <span class="jv-state-detail"></span>
+  <p class="jv-state"><span class="jv-dot" aria-hidden="true">○</span>
+    <span role="status"><b class="jv-state-name">{text("state_idle")}</b> <span class="jv-state-detail"></span></span>
+    <span class="jv-seconds"></span>
     <span class="jv-pulse" title="decider · decision time · decisions a second"></span></p>
   <div class="jv-picture">
     <video playsinline muted disablepictureinpicture preload="metadata"
       src="/joyvl/clips/{scenario.clip.file}" aria-label="{alt}"></video>
     <canvas aria-hidden="true"></canvas>
   </div>
-  <p class="jv-caption" aria-live="polite"></p>
+  <p class="jv-caption"></p>
+  <p class="jv-said jv-hidden-text" aria-live="polite"></p>
   <p class="jv-alert jv-hidden-text" aria-live="assertive"></p>
   <div class="jv-timeline" tabindex="0" role="group" aria-label="{text("timeline")}. {text("timeline_help")}">
     <div class="jv-scroll"><div class="jv-length"><canvas aria-hidden="true"></canvas></div></div>
   </div>
-  <p class="jv-why" aria-live="polite">{text("timeline_empty")}</p>
+  <p class="jv-why">{text("timeline_empty")}</p>
 </section>"""
 
 

@@ -12,8 +12,10 @@ from joyvl_app.domain import Box
 from joyvl_app.perception.motion import Grey
 from joyvl_app.perception.reader import Line, same_text
 
+_AMOUNT = r"(?:\d{1,3}(?:[.,' ]\d{3})+|\d+)(?:[.,]\d{1,2})?(?!\d)"
 PRICE = re.compile(
-    r"(?:[$€£¥¥]|USD|EUR|RMB)\s?\d[\d,]*(?:\.\d{1,2})?|\d[\d,]*(?:\.\d{1,2})?\s?(?:[€元块]|dollars?|yuan|euros?)", re.I
+    rf"(?:[$€£¥]|\b(?:USD|EUR|GBP|RMB|CNY))\s?{_AMOUNT}|{_AMOUNT}\s?(?:[€元块]|(?:USD|EUR|GBP|RMB|CNY|dollars?|yuan|euros?)\b)",
+    re.I,
 )
 _GONE_AFTER = 2  # readings without it until a text has left the screen
 _STILL = 0.05  # of its contrast: how much a text's region may differ between reading it and believing it

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from joyvl_app.deciders.embedded.words import is_chinese
+from joyvl_app.deciders.embedded.words import find_target, is_chinese
 from joyvl_app.plain import plain
 
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+|[\n;。!]+|(?<=[?])")
@@ -19,6 +19,9 @@ _ZH_JOINED = re.compile(rf"[,、]?(?:并且|同时|然后|另外|还有|还要|�
 _CONDITION_FIRST = re.compile(
     r"^(\s*(?:please\s+)?(?:if|when|whenever|once|as soon as|in|after|every|each)\b[^,]*),\s*(?=\w)", re.I
 )
+_CONDITION = re.compile(r"(?:if|when|whenever|once|as soon as|every time|each time)\b", re.I)
+_TELL_ME = re.compile(r"[\s,]+(?:please\s+)?(?:(?:tell|alert|warn|notify|inform) (?:me|us)|let (?:me|us) know)[\s.!]*$", re.I)
+_CAN_YOU = re.compile(r"\s*(?:can|could|would|will) you\b", re.I)
 _EDGES = re.compile(r"^[\s,.。!]+|[\s,.。!]+$")
 _POLITE = re.compile(
     r"^\s*(?:(?:please|also|and|then|hey|ok|can you|could you|would you|i want you to|i'd like you to|you should)[\s,]+)+"
@@ -37,5 +40,11 @@ def clauses(text: str) -> list[str]:
     sentences = (_CONDITION_FIRST.sub(r"\1 ", sentence) for sentence in _SENTENCE.split(plain(text)))
     parts = [part for sentence in sentences for part in _JOINED.split(sentence)]
     parts = [piece for part in parts for piece in (_ZH_JOINED.split(part) if is_chinese(part) else [part])]
+    parts = [part.rstrip().rstrip("?") if _CAN_YOU.match(part) else part for part in parts]
     bare = [_UNLESS.sub("tell me when ", _POLITE.sub("", _EDGES.sub("", part)).strip()) for part in parts]
-    return [clause for clause in bare if re.search(r"\w", clause) and not _LOOK.fullmatch(clause)]
+    told = [_TELL_ME.sub("", clause) if _CONDITION.match(clause) else clause for clause in bare]
+    return [clause for clause in told if re.search(r"\w", clause) and not _only_looks(clause)]
+
+
+def _only_looks(clause: str) -> bool:
+    return bool(_LOOK.fullmatch(clause)) and find_target(clause) is None

@@ -1,28 +1,37 @@
-"""Durations in instructions: "every 10 minutes", "in half an hour", "每两分钟", "30秒后"."""
+"""Durations in instructions: "every 10 minutes", "in an hour and a half", "每两分钟", "一个半小时后", "过五分钟"."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-_WORDS = {
-    "a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
-    "ten": 10, "fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "half a": 0.5, "half an": 0.5,
-    "一": 1, "两": 2, "二": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9, "十": 10, "十五": 15, "二十": 20,
-    "三十": 30, "半": 0.5,
-}  # fmt: skip
+_ONES = "one two three four five six seven eight nine ten eleven twelve".split()
+_TENS = {"fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40, "forty-five": 45, "fifty": 50, "sixty": 60, "ninety": 90}
+_WORDS: dict[str, float] = {"a": 1, "an": 1, "half a": 0.5, "half an": 0.5, "half": 0.5, "a couple of": 2, **_TENS}
+_WORDS |= {word: number for number, word in enumerate(_ONES, start=1)}
+_ZH_ONES = {"一": 1, "两": 2, "二": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9}
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "秒": 1.0, "分": 60.0, "小": 3600.0}
-_NUMBER = r"(?P<n>\d+(?:\.\d+)?|half an?|" + "|".join(word for word in _WORDS if word.isascii() and " " not in word) + ")"
-_ZH_NUMBER = r"(?P<n>\d+(?:\.\d+)?|十五|二十|三十|[一两二三四五六七八九十半])"
-_UNIT = r"(?P<u>s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?)"
-_ZH_UNIT = r"(?P<u>秒钟?|分钟?|小时)"
 
-_EVERY = re.compile(rf"\b(?:every|each)\s+(?:{_NUMBER}\s*-?\s*)?{_UNIT}\b", re.I)
-_IN = re.compile(rf"\b(?:in|after)\s+{_NUMBER}\s*-?\s*{_UNIT}\b|\b{_NUMBER.replace('<n>', '<n2>')}\s*"
-                 rf"{_UNIT.replace('<u>', '<u2>')}\s+from now\b", re.I)  # fmt: skip
-_ZH_EVERY = re.compile(rf"每隔?(?:{_ZH_NUMBER}\s*个?)?\s*{_ZH_UNIT}")
-_ZH_IN = re.compile(rf"(?:过)?\s*{_ZH_NUMBER}\s*个?\s*{_ZH_UNIT}(?:之?[后後]|以后)")
+_NUMBER = r"\d+(?:\.\d+)?|" + "|".join(sorted(_WORDS, key=len, reverse=True))
+_UNIT = r"s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?"
+_SPAN = (
+    rf"(?P<n>{_NUMBER})\s*-?\s*(?P<u>{_UNIT})\b(?P<half>\s+and\s+a\s+half\b)?"
+    rf"(?:\s*,?\s*(?:and\s+)?(?P<n2>{_NUMBER})\s*-?\s*(?P<u2>{_UNIT})\b)?"
+)
+_ZH_NUMBER = r"\d+(?:\.\d+)?|[一两二三四五六七八九]?十[一二三四五六七八九]?|[一两二三四五六七八九半]"
+_ZH_SPAN = rf"(?P<n>{_ZH_NUMBER})\s*个?(?P<half>半)?\s*(?P<u>秒钟?|分钟?|小时)(?P<half2>半)?"
 
+_PATTERNS: tuple[tuple[re.Pattern[str], bool], ...] = (
+    (re.compile(rf"\b(?:every|each)\s+{_SPAN}", re.I), True),
+    (re.compile(rf"\b(?:every|each)\s+(?P<u>{_UNIT})\b", re.I), True),
+    (re.compile(rf"每隔?\s*{_ZH_SPAN}"), True),
+    (re.compile(r"每隔?\s*(?P<u>秒钟?|分钟?|小时)"), True),
+    (re.compile(rf"\b(?:in|after)\s+{_SPAN}", re.I), False),
+    (re.compile(rf"\b{_SPAN}\s+from\s+now\b", re.I), False),
+    (re.compile(rf"{_ZH_SPAN}(?:之?[后後]|以后)"), False),
+    (re.compile(rf"(?:再?过|等)\s*{_ZH_SPAN}"), False),
+)
+_EDGE = re.compile(r"^[ ,]+|[ ,]+$")
 SHORTEST, LONGEST = 1.0, 24 * 3600.0
 
 
@@ -37,13 +46,29 @@ class Duration:
 
 def find_duration(clause: str) -> Duration | None:
     """The first duration of a clause, kept between one second and a day."""
-    for pattern, repeat in ((_EVERY, True), (_ZH_EVERY, True), (_IN, False), (_ZH_IN, False)):
+    for pattern, repeat in _PATTERNS:
         if found := pattern.search(clause):
-            groups = found.groupdict()
-            number = groups.get("n") or groups.get("n2") or "1"
-            unit = (groups.get("u") or groups.get("u2") or "s")[0].lower()
-            amount = _WORDS.get(number.lower()) or float(number)
-            seconds = min(max(amount * _UNITS[unit], SHORTEST), LONGEST)
+            seconds = min(max(_seconds(found.groupdict()), SHORTEST), LONGEST)
             rest = f"{clause[: found.start()]} {clause[found.end() :]}"
-            return Duration(seconds, repeat, re.sub(r"^[ ,,]+|[ ,,]+$", "", " ".join(rest.split())))
+            return Duration(seconds, repeat, _EDGE.sub("", " ".join(rest.split())))
     return None
+
+
+def _seconds(parts: dict[str, str | None]) -> float:
+    unit = _UNITS[(parts["u"] or "s")[0].lower()]
+    whole = number(parts.get("n") or "1") + (0.5 if parts.get("half") or parts.get("half2") else 0.0)
+    more = number(parts["n2"] or "0") * _UNITS[(parts["u2"] or "s")[0].lower()] if parts.get("n2") else 0.0
+    return whole * unit + more
+
+
+def number(text: str) -> float:
+    """A number in digits, in English or in Chinese words up to 99."""
+    low = text.lower()
+    if low in _WORDS:
+        return _WORDS[low]
+    if text == "半":
+        return 0.5
+    if "十" in text:
+        tens, ones = text.split("十")
+        return _ZH_ONES.get(tens, 1) * 10 + _ZH_ONES.get(ones, 0)
+    return float(_ZH_ONES.get(text) or text)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from joyvl_app.deciders.embedded.clauses import clauses
-from joyvl_app.deciders.embedded.durations import find_duration
+from joyvl_app.deciders.embedded.durations import find_duration, number
 from joyvl_app.deciders.embedded.specs import (
     Appear,
     Ask,
@@ -41,7 +41,10 @@ _WORDING = re.compile(
     r"([\w$%€£¥.-]+(?:\s+[A-Z0-9][\w-]*)*)"
 )
 _SAYS = re.compile(r"\b(?:says|saying|reads|displays|shows)\s+([A-Z0-9$€£¥%][\w$%€£¥.-]*(?:\s+[A-Z0-9][\w-]*)*)")
-_ZH_WORDING = re.compile(r"(?:出现|写着|显示)\s*([\w$%¥]+?)\s*(?:字样|这个词|两个字|几个字)|(?:单词|文字|字样)\s*([\w$%¥]+)")
+_ZH_WORDING = re.compile(
+    r"(?:出现|写着|显示)\s*([\w$%¥]+?)\s*(?:字样|这个词|两个字|几个字)|(?:单词|文字|字样)\s*([\w$%¥]+)"
+    r"|(?:屏幕|画面)上?\s*(?:出现|显示|写着)\s*([A-Za-z0-9$%¥]+)"
+)
 _ON_SCREEN = re.compile(r"\b(word|words|text|phrase|says|saying|screen|title|written|appears?)\b|字|文字|屏幕|出现|写着", re.I)
 _GREET = re.compile(r"\b(greet|say (hello|hi|good)|welcome)\b|打招呼|问候|欢迎|问好", re.I)
 _HAPPY = re.compile(r"\b(smil\w*|laugh\w*|happy|cheerful|grin\w*)\b|微笑|笑|开心|高兴", re.I)
@@ -67,12 +70,28 @@ _ZH_DOING = re.compile(r"跌倒|摔倒|打架|睡着|吸烟|抽烟|打电话|偷
 _SAY = re.compile(
     r"\b(?:say|announce)\s*:?\s*[\"“'](.{1,120}?)[\"”'](?=\W*$)|说[::]?\s*[\"“「'](.{1,120}?)[\"”」'](?=\W*$)", re.I
 )
+_SAY_FIRST = re.compile(r"(?:say|announce)\s*:?\s*[\"“'](.{1,120}?)[\"”']\s+(?=when|whenever|if|once|as soon)", re.I)
 _EMPTY = re.compile(
-    r"\b(nobody|no one|no-one|no (?:people|persons?)|empty|everyone (?:has )?(?:left|gone)|everybody)\b|没有?人|空无一人|都走",
+    r"\b(nobody|no one|no-one|everyone (?:has |is )?(?:left|gone|leaves)|everybody (?:has |is )?(?:left|gone|leaves))\b"
+    r"|\b(?:room|house|shop|store|office|place|scene|frame|hall|picture)\b.*\bempty\b|没有?人|空无一人|都走",
     re.I,
 )
-_OR = re.compile(r"\s*(?:,|/|\bor\b|或者?|、)\s*(?:a\s|an\s|any\s|the\s)?\s*", re.I)
-_AT_LEAST = re.compile(r"\b(?:more than|over|at least)\s+(\d+)|\b(\d+)\s+or more\b|(?:超过|多于|至少)\s*(\d+)", re.I)
+_NONE_OF = re.compile(r"\b(?:no|no more)\s+(?=\w)|没有(?=[^\s])", re.I)
+_NEGATED = re.compile(r"(?:do not|don't|never|stop|no longer|no need|别再?|不要|不用|不必|停止)(?=\b|[一-鿿])", re.I)
+_NOT_SMILING = re.compile(r"\b(stops?|stopped|nobody|no one|no longer|not|isn't|without)\b|不笑|没笑|不再", re.I)
+_BOUND = re.compile(r"\b(below|under|above|over|less than|more than|exceeds?|reaches)\b\s*\D{0,3}\d|低于|高于|超过|不到", re.I)
+_EXACTLY = re.compile(
+    r"\b(exactly|only|just|fewer than|less than|at most)\s+(\d+|one|two|three|four|five)\b|刚好|恰好|正好|少于|不到", re.I
+)
+_BOTH = re.compile(r"\b(?:or|and)\b|或|和", re.I)
+_ARRIVE = re.compile(r"\b(com(?:e|es)|enters?|arrives?|appears?|shows? up)\b|进来|来了?|出现|进", re.I)
+_OR = re.compile(r"\s*(?:,|/|\bor\b|\band\b|或者?|和|与|、)\s*(?:a\s|an\s|any\s|the\s)?\s*", re.I)
+_COUNTED = r"(\d+|two|three|four|five|six|ten|[两二三四五六七八九十])"
+_AT_LEAST = re.compile(
+    rf"\b(?:more than|over|at least|there are|see)\s+{_COUNTED}\b|\b{_COUNTED}\s+or more\b"
+    rf"|(?:超过|多于|至少|有)\s*{_COUNTED}(?=个|位|只|辆|人)",
+    re.I,
+)
 _MORE_THAN = re.compile(r"more than|over|超过|多于", re.I)
 _STOP = re.compile(r"(?:stop|cancel|停|停止)(?: watching| everything)?", re.I)
 _QUESTION = re.compile(r"[??]\s*$|^\s*(what|who|where|how|is there|are there|which|why)\b|[吗呢]\s*$", re.I)
@@ -85,8 +104,28 @@ def parse_instruction(text: str) -> tuple[Spec, ...]:
         if _STOP.fullmatch(clause):
             specs.clear()  # "stop" takes back what stands before it
         else:
-            specs.setdefault(_read_clause(clause), None)
+            specs.update(dict.fromkeys(_read_whole(clause)))
     return tuple(specs)
+
+
+def _read_whole(clause: str) -> list[Spec]:
+    """A clause may ask for two things of one kind: "count people and cars", "when someone comes in or leaves"."""
+    spec = _read_clause(clause)
+    if isinstance(spec, Count):
+        return [spec, *_more_counts(clause, spec)]
+    if isinstance(spec, Leave) and not spec.empty and _BOTH.search(clause) and _ARRIVE.search(clause):
+        return [Appear(spec.target, zh=spec.zh), spec]
+    return [spec]
+
+
+def _more_counts(clause: str, spec: Count) -> list[Count]:
+    found = find_target(clause)
+    end = found[2] if found else len(clause)
+    more: list[Count] = []
+    while (joint := _OR.match(clause[end:])) and (found := find_target(clause[end + joint.end() :])) and found[1] <= 6:
+        more.append(Count(found[0], spec.initial, spec.zh))
+        end += joint.end() + found[2]
+    return more
 
 
 def _read_clause(clause: str) -> Spec:
@@ -95,6 +134,11 @@ def _read_clause(clause: str) -> Spec:
         if (spec := reader(clause, zh)) is not None:
             return spec
     return Ask(clause, zh) if _QUESTION.search(clause) else Unknown(clause, zh=zh)
+
+
+def _negated(clause: str, zh: bool) -> Spec | None:
+    """What it should not do can only be taken out of the instruction: never do its opposite."""
+    return Unknown(clause, "negative", zh) if _NEGATED.match(clause) else None
 
 
 def _timer(clause: str, zh: bool) -> Spec | None:
@@ -132,7 +176,7 @@ def _slides(clause: str, zh: bool) -> Spec | None:
 def _wording(clause: str, zh: bool) -> Spec | None:
     """A price, or a wording that is quoted, named as a word, or written in capitals after "says"."""
     if _PRICE.search(clause) and not _QUESTION.search(clause):
-        return Spot("", zh)
+        return Unknown(clause, "action", zh) if _BOUND.search(clause) else Spot("", zh)
     quoted = _QUOTED.search(clause)
     if quoted and _ON_SCREEN.search(clause) and not _READ.search(clause):
         return Spot(quoted.group(1).strip(), zh)
@@ -150,6 +194,8 @@ def _greet(clause: str, zh: bool) -> Spec | None:
 
 
 def _expression(clause: str, zh: bool) -> Spec | None:
+    if _NOT_SMILING.search(clause) and (_HAPPY.search(clause) or _SURPRISE.search(clause)):
+        return Unknown(clause, "action", zh)
     if _OTHER_FACE.search(clause) and not _HAPPY.search(clause) and not _SURPRISE.search(clause):
         return Unknown(clause, "expression", zh)
     if _HAPPY.search(clause):
@@ -163,15 +209,25 @@ def _leave(clause: str, zh: bool) -> Spec | None:
     if _EMPTY.search(clause) and _ALERT.search(clause):
         found = find_target(_EMPTY.sub(" ", clause))
         return Leave(found[0] if found and found[0].name != "person" else PERSON, empty=True, zh=zh)
+    if (
+        (none := _NONE_OF.search(clause))
+        and _ALERT.search(clause)
+        and (found := find_target(clause[none.end() :]))
+        and found[1] <= 4
+    ):
+        return Leave(found[0], empty=True, zh=zh)
     found = find_target(clause)
     return Leave(found[0], zh=zh) if found and _LEAVE.search(clause) else None
 
 
 def _announce(clause: str, zh: bool) -> Spec | None:
-    """What to say is given in quotes: "when you see a cat, say 'hello'"."""
-    wanted = _SAY.search(clause)
-    found = find_target(clause[: wanted.start()]) if wanted else None
-    return Appear(found[0], _first(wanted.groups()), urgent=False, zh=zh) if wanted and found else None
+    """What to say is given in quotes: "when you see a cat, say 'hello'", "say 'hello' when you see a cat"."""
+    wanted = _SAY_FIRST.match(clause) or _SAY.search(clause)
+    if not wanted:
+        return None
+    condition = clause[wanted.end() :] if wanted.re is _SAY_FIRST else clause[: wanted.start()]
+    found = find_target(condition)
+    return Appear(found[0], _first(wanted.groups()), zh=zh) if found else None
 
 
 def _appear(clause: str, zh: bool) -> Spec | None:
@@ -180,6 +236,8 @@ def _appear(clause: str, zh: bool) -> Spec | None:
     found = find_target(clause)
     if not found:
         return Unknown(clause, "thing", zh)
+    if _EXACTLY.search(clause):
+        return Unknown(clause, "action", zh)
     target, end = _alternatives(clause, found[0], found[2])
     rest = clause[end:]
     doing = _ZH_DOING.search(clause) if zh else (_IS_DOING.match(rest) or not _APPEAR_VERB.match(rest))
@@ -203,8 +261,8 @@ def _least(clause: str) -> int:
     """ "more than 3" is 4 at least, "at least 3" is 3."""
     if not (found := _AT_LEAST.search(clause)):
         return 1
-    number = int(next(group for group in found.groups() if group))
-    return min(99, max(1, number + bool(_MORE_THAN.search(found.group()))))
+    least = int(number(_first(found.groups())))
+    return min(99, max(1, least + bool(_MORE_THAN.search(found.group()))))
 
 
 def _first(groups: tuple[str | None, ...]) -> str:
@@ -213,6 +271,7 @@ def _first(groups: tuple[str | None, ...]) -> str:
 
 
 _READERS: tuple[Callable[[str, bool], Spec | None], ...] = (
+    _negated,
     _timer,
     _count,
     _slides,

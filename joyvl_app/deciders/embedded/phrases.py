@@ -59,6 +59,10 @@ _PHRASES: dict[str, tuple[str, str]] = {
         "I can tell who or what comes and goes, but not what they do, so I cannot do “{clause}”.",
         "我能看出谁来谁走，但看不懂动作，所以做不到“{clause}”。",
     ),
+    "cannot_negative": (
+        "To end something, take it out of what I watch for, or say stop; I left “{clause}” aside.",
+        "要停掉某件事，请从指示里删去，或说“停”；我没有照做“{clause}”。",
+    ),
     "cannot_thing": (
         "I do not know what that looks like, so I cannot do “{clause}”.",
         "我不认识那是什么样子，所以做不到“{clause}”。",

@@ -25,7 +25,8 @@ _SAY = re.compile(
 )
 _SMILE = re.compile(r"\b(smil\w+|happy|laugh\w*)\b|笑|开心|高兴", re.I)
 _STAY = re.compile(
-    r"\bhow long (has|have|is|was)\b.*\b(been|there|here)\b|\bwhen did\b.*\b(appear|come|arrive|enter|start)|多久了|什么时候(来|出现|进)",
+    r"\bhow long (has|have|is|was)\b.*\b(been|there|here)\b|\bwhen did\b.*\b(appear|come|arrive|enter|start)"
+    r"|多久了|什么时候(来|出现|进)",
     re.I,
 )
 _AGO = re.compile(
@@ -36,6 +37,11 @@ _AGO = re.compile(
 _SINCE = re.compile(r"\bhow long have you\b|(看|观察)了多久", re.I)
 _WHERE = re.compile(r"\bwhere\b|在哪", re.I)
 _THERE = re.compile(r"^\s*(is|are|do you see|can you see|any)\b|有没有|有.{0,8}吗|在吗|了吗|看得?到.{0,8}吗", re.I)
+_RELATION = re.compile(
+    r"\b(left|right|behind|in front|next to|under|on top|closer|bigger|taller) (?:of|than|the)\b|左边还是|旁边是", re.I
+)
+_SECONDS_AGO = re.compile(r"\d+ (?:seconds?|minutes?|hours?) ago|(?:秒|分钟|小时)(?:之)?前看到什么|\bdid you say\b", re.I)
+_PAST = re.compile(r"\bhave you (?:seen|noticed)\b|\byou seen\b|刚才|之前有", re.I)
 _NEEDS_MIND = re.compile(
     r"\b(why|who is|who's|whose|who was|what (kind|brand|model|breed|colou?r)|how (do|does|can|should|old|far)|mean\w*|"
     r"doing|wearing|history|explain|recommend|compare)\b|为什么|谁是|是谁|怎么|什么牌|什么品种|什么颜色|什么意思|在干|在做|穿",
@@ -52,11 +58,11 @@ def answer(question: str, scene: Scene, t: float) -> str | None:
         return phrase("price", zh, price=prices) if (prices := _prices(scene)) else phrase("no_price", zh)
     if _SAY.search(question):
         return tell_text(scene, zh)
-    if _NEEDS_MIND.search(question):
+    if _NEEDS_MIND.search(question) or _RELATION.search(question) or _SECONDS_AGO.search(question):
         return None
     if _SINCE.search(question):
         return phrase("watching_for", zh, ago=lasting(t - (t if scene.began is None else scene.began), zh))
-    if _SMILE.search(question):
+    if _SMILE.search(question) and not _RELATION.search(question):
         return _smile(scene, zh)
     found = find_target(question)
     if found is None:
@@ -67,8 +73,10 @@ def answer(question: str, scene: Scene, t: float) -> str | None:
 def _about(question: str, target: Target, scene: Scene, t: float, zh: bool) -> str | None:
     if _STAY.search(question):
         return _stay(target, scene, t, zh)
-    if _AGO.search(question):
+    if _AGO.search(question) or _PAST.search(question):
         return _ago(target, scene, t, zh)
+    if scene.now is None:
+        return phrase("blind", zh)
     if _MANY.search(question):
         return tell_count(scene, target, zh)
     if _WHERE.search(question):
@@ -111,7 +119,7 @@ def _ago(target: Target, scene: Scene, t: float, zh: bool) -> str:
 
 
 def _where(target: Target, scene: Scene, t: float, zh: bool) -> str:
-    levels = scene.levels(target.labels, 1)
+    levels = scene.levels(target.labels, 0.0)
     if not levels or not levels[-1].boxes:
         return _ago(target, scene, t, zh)
     best = max(levels[-1].boxes, key=lambda box: box.score)

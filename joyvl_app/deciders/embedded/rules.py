@@ -15,6 +15,7 @@ from joyvl_app.domain import Box
 
 _REARM = 3.0  # seconds a thing must have been away before its return is an event
 _GREETED = 6.0  # seconds away until "welcome back"
+_SETTLED = 0.8  # seconds that a number must hold
 _RESTLESS_LOOKS = 10  # looks for which a wrong number may stand while the true one does not settle
 _STEADY_LOOKS = 4
 _FACE_SURE = 0.7
@@ -22,13 +23,17 @@ _FACE_SURE = 0.7
 
 @dataclass(frozen=True)
 class Urge:
-    """A sentence that wants to be said, with the probability that it should be; `commit` notes that it was."""
+    """A sentence that wants to be said, with the probability that it should be; `commit` notes that it was.
+
+    One that is not `ripe` (a single look) shows in the curve but is never said, however low the threshold is set.
+    """
 
     p: float
     text: str
     commit: Callable[[], None]
     urgent: bool = False
     boxes: tuple[Box, ...] = field(default=())
+    ripe: bool = True
 
 
 class Rule(Protocol):
@@ -56,9 +61,8 @@ class AppearRule:
             return None
         count = min(level.count for level in rise[-3:])
         score = sum(level.score for level in rise[-3:]) / len(rise[-3:])
-        return Urge(
-            certainty(score, len(rise)), self._sentence(count, rise[-1]), self._commit(count), self._spec.urgent, rise[-1].boxes
-        )
+        sure, text = certainty(score, len(rise)), self._sentence(count, rise[-1])
+        return Urge(sure, text, self._commit(count), self._spec.urgent, rise[-1].boxes, ripe=_lasts(rise))
 
     def _rearm(self, levels: Sequence[Level]) -> None:
         recent = [level.count for level in levels if levels[-1].t - level.t <= _REARM]
@@ -149,7 +153,7 @@ class CountRule:
         run = len(_trailing(levels, lambda level: level.count == counts[-1]))
         if run < 3 and len(_trailing(levels, lambda level: level.count != self._announced)) >= _RESTLESS_LOOKS:
             return median_low(counts), 0.55
-        return counts[-1], 1.0 - 0.72**run
+        return counts[-1], 1.0 - 0.72**run if levels[-1].t - levels[-run].t >= _SETTLED else 0.3
 
     def _commit(self, value: int) -> Callable[[], None]:
         def commit() -> None:
@@ -172,8 +176,8 @@ class GreetRule:
         self._present, self._greeted_before = False, False
 
     def urge(self, scene: Scene, t: float) -> Urge | None:
-        levels = scene.levels(("person",), 16)
-        faces = scene.levels(("face",), 16)
+        levels = scene.levels(("person",), 9.0)
+        faces = scene.levels(("face",), 9.0)
         here = [
             Level(a.t, max(a.count, b.count), max(a.score, b.score), b.boxes or a.boxes)
             for a, b in zip(levels, faces, strict=True)
@@ -187,7 +191,8 @@ class GreetRule:
         if self._present or not came:
             return None
         text = phrase("welcome_back" if self._greeted_before else "hello", self._spec.zh)
-        return Urge(certainty(came[-1].score, len(came)), text, self._commit, False, came[-1].boxes)
+        sure = certainty(came[-1].score, len(came))
+        return Urge(sure, text, self._commit, False, came[-1].boxes, ripe=_lasts(came))
 
     def _commit(self) -> None:
         self._present = self._greeted_before = True
@@ -211,7 +216,8 @@ class ExpressRule:
         if not self._armed or not shown:
             return None
         faces = scene.now.faces if scene.now else ()
-        return Urge(1.0 - 0.62**shown, phrase(self._spec.kind, self._spec.zh), self._commit, False, faces)
+        text = phrase(self._spec.kind, self._spec.zh)
+        return Urge(1.0 - 0.62**shown, text, self._commit, False, faces, ripe=shown > 1)
 
     def _commit(self) -> None:
         self._armed = False
@@ -226,6 +232,11 @@ def _named_as_seen(target: Target, level: Level) -> Target:
     """Of several possible things, the one that is there."""
     labels = {box.label for box in level.boxes}
     return Target(tuple(labels), labels.pop()) if len(target.labels) > 1 and len(labels) == 1 else target
+
+
+def _lasts(run: Sequence[Level]) -> bool:
+    """Whether a run is more than the flicker of one look."""
+    return len(run) > 1 and run[-1].t - run[0].t >= 0.3
 
 
 def _trailing(levels: Sequence[Level], holds: Callable[[Level], bool]) -> list[Level]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from joyvl_app.deciders.embedded.board import TextBoard
 from joyvl_app.deciders.embedded.words import VEHICLES
@@ -12,7 +12,9 @@ from joyvl_app.domain import Box, Evidence
 from joyvl_app.perception.eyes import Look
 from joyvl_app.perception.motion import Motion
 
-_LOOKS = 40  # 20 s at two a second
+_LOOKS = 300
+_KEPT_SECONDS = 20.0
+_BLIND = 3.0  # seconds without a picture after which the last one is no longer the present
 _MOST_LABELS = 120
 _MOTION_SHARE = 0.004
 _SHOWN = 0.48
@@ -51,7 +53,11 @@ class Scene:
         self.began: float | None = None
 
     def observe(self, look: Look) -> None:
+        if self.looks:  # only the newest look's thumbnail is ever compared
+            self.looks[-1] = replace(self.looks[-1], thumbnail=look.thumbnail)
         self.looks.append(look)
+        while look.t - self.looks[0].t > _KEPT_SECONDS:
+            self.looks.popleft()
         self.t = look.t
         self.began = look.t if self.began is None else self.began
         for label in {box.label for box in (*_sure(look.things), *look.faces)}:
@@ -63,9 +69,15 @@ class Scene:
     def now(self) -> Look | None:
         return self.looks[-1] if self.looks else None
 
-    def levels(self, labels: Sequence[str], most: int = 12) -> list[Level]:
-        """How many of the labels each of the last looks showed, newest last."""
-        return [_level(look, labels) for look in list(self.looks)[-most:]]
+    def forget_present(self, t: float) -> None:
+        """Without a picture for some seconds there is no present: what was seen stays only as past sightings."""
+        if self.looks and t - self.looks[-1].t > _BLIND:
+            self.looks.clear()
+            self.board.entries.clear()
+
+    def levels(self, labels: Sequence[str], seconds: float = 6.0) -> list[Level]:
+        """How many of the labels each look of the last `seconds` showed, newest last."""
+        return [_level(look, labels) for look in self.looks if self.t - look.t <= seconds]
 
     def evidence(self) -> Evidence:
         """What the page draws: things, faces, flame, texts that are believed, and the tags of this second."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from joyvl_app.deciders.embedded.board import PRICE, Entry, joined
@@ -10,13 +11,18 @@ from joyvl_app.deciders.embedded.rules import Urge
 from joyvl_app.deciders.embedded.scene import Scene
 from joyvl_app.deciders.embedded.specs import Read, Slides, Spot, Timer
 from joyvl_app.deciders.embedded.telling import describe, tell_count, tell_text
+from joyvl_app.deciders.embedded.words import is_chinese
 from joyvl_app.perception.motion import Grey
 from joyvl_app.perception.reader import normal, same_text
+from joyvl_app.plain import plain
 
 _FORGET = 6.0  # seconds a text must have been gone before it counts as new again
 _SURE = 0.85
 _SLIDE_SHARE = 0.02  # share of the picture that must differ for a slide whose words changed
 _SCENE_SHARE = 0.25  # and for a scene without words
+_DIGITS = re.compile(r"\d+")
+_FACES_SECONDS = 30.0
+_MOST_SHAPES = 50
 _MOST_READ = 300  # characters read aloud at once
 
 
@@ -50,14 +56,29 @@ class ReadRule:
 
     def __init__(self, spec: Read) -> None:
         self._spec, self._said = spec, _Said()
+        self._faces: dict[str, dict[str, float]] = {}
 
     def urge(self, scene: Scene, t: float) -> Urge | None:
-        new = self._said.fresh([entry.text for entry in scene.board.visible], t)
+        texts = [entry.text for entry in scene.board.visible if not self._ticks(entry.text, t)]
+        new = self._said.fresh(texts, t)
         if not new:
             return None
         boxes = tuple(entry.line.box for entry in scene.board.visible if entry.text in new)
         text = phrase("says", self._spec.zh, text=shortened(joined(new), _MOST_READ))
-        return Urge(_SURE, text, self._said.add(new, t), False, boxes)
+        return Urge(_sure(scene, new, t), text, self._said.add(new, t), False, boxes)
+
+    def _ticks(self, text: str, t: float) -> bool:
+        """A clock or a counter: the same words with ever other digits. After its third face it is not read any more."""
+        shape = _DIGITS.sub("#", text)
+        if shape == text or PRICE.search(text):
+            return False
+        faces = self._faces.setdefault(shape, {})
+        faces[text] = t
+        for old in [face for face, seen in faces.items() if t - seen > _FACES_SECONDS]:
+            del faces[old]
+        if len(self._faces) > _MOST_SHAPES:
+            del self._faces[next(iter(self._faces))]
+        return len(faces) > 2
 
 
 class SpotRule:
@@ -65,6 +86,7 @@ class SpotRule:
 
     def __init__(self, spec: Spot) -> None:
         self._spec, self._said = spec, _Said()
+        self._wording = _whole_words(spec.phrase)
 
     def urge(self, scene: Scene, t: float) -> Urge | None:
         hits = {hit: entry for entry in scene.board.visible for hit in self._hits(entry.text)}
@@ -72,12 +94,13 @@ class SpotRule:
         if not new:
             return None
         sentences = [self._sentence(hit, hits[hit], scene) for hit in new]
-        return Urge(_SURE, " ".join(sentences), self._said.add(new, t), False, tuple(hits[hit].line.box for hit in new))
+        sure = _sure(scene, [hits[hit].text for hit in new], t)
+        return Urge(sure, " ".join(sentences), self._said.add(new, t), False, tuple(hits[hit].line.box for hit in new))
 
     def _hits(self, text: str) -> list[str]:
         if not self._spec.phrase:
             return [found.group() for found in PRICE.finditer(text)]
-        return [self._spec.phrase] if normal(self._spec.phrase) in normal(text) else []
+        return [self._spec.phrase] if self._wording.search(text) else []
 
     def _sentence(self, hit: str, entry: Entry, scene: Scene) -> str:
         if self._spec.phrase:
@@ -93,6 +116,7 @@ class SlideRule:
         self._spec = spec
         self._kept: Grey | None = None
         self._words = ""
+        self._rested: float | None = None
 
     def urge(self, scene: Scene, t: float) -> Urge | None:
         look, board = scene.now, scene.board
@@ -105,14 +129,24 @@ class SlideRule:
             commit = self._commit(look.thumbnail, words)
             boxes = tuple(entry.line.box for entry in board.visible if entry.text == title)
             return Urge(_SURE, phrase("slide", self._spec.zh, title=shortened(title.rstrip(".。"))), commit, False, boxes)
-        if not words and not self._words and share >= _SCENE_SHARE and look.change.moving < 0.02:
+        if self._has_another_scene(scene, share, words):
             seen = describe(scene, self._spec.zh)
             return Urge(0.8, phrase("scene", self._spec.zh, seen=seen), self._commit(look.thumbnail, words))
         return None
 
+    def _has_another_scene(self, scene: Scene, share: float, words: str) -> bool:
+        """Much of the picture has changed and come to rest, and its words were read since: they are still the same, or none."""
+        look, board = scene.now, scene.board
+        assert look is not None and board.read_t is not None
+        if share < _SCENE_SHARE or look.change.moving >= 0.02:
+            self._rested = None
+            return False
+        self._rested = look.t if self._rested is None else self._rested
+        return board.read_t >= self._rested and (not words or same_text(words, self._words))
+
     def _commit(self, thumbnail: Grey, words: str) -> Callable[[], None]:
         def commit() -> None:
-            self._kept, self._words = thumbnail, words
+            self._kept, self._words, self._rested = thumbnail, words, None
 
         return commit
 
@@ -147,6 +181,19 @@ class TimerRule:
         if spec.report == "scene":
             return describe(scene, zh)
         return phrase("reminder", zh, text=spec.say) if spec.say else phrase("time_up", zh)
+
+
+def _whole_words(wording: str) -> re.Pattern[str]:
+    """The wording as whole words, however it is spaced: SALE is not in WHOLESALE."""
+    loose = r"\s*".join(re.escape(part) for part in plain(wording).split())
+    edges = ("", "") if is_chinese(wording) else (r"(?<!\w)", r"(?!\w)")
+    return re.compile(f"{edges[0]}{loose}{edges[1]}" if loose else r"(?!)", re.I)
+
+
+def _sure(scene: Scene, texts: list[str], t: float) -> float:
+    """The longer a text stands there, the surer: a low sensitivity delays a reading, it does not forbid it."""
+    since = min((entry.since for entry in scene.board.visible if entry.text in texts), default=t)
+    return 1.0 - (1.0 - _SURE) * float(0.6 ** max(0.0, t - since))
 
 
 def _name_of(entry: Entry, others: list[Entry]) -> str:

@@ -94,7 +94,7 @@ class Unknown:
     """A clause that these eyes cannot follow; said once, plainly. `reason` is a key of the phrases."""
 
     clause: str
-    reason: Literal["unknown", "expression", "action", "thing"] = "unknown"
+    reason: Literal["unknown", "expression", "action", "thing", "negative"] = "unknown"
     zh: bool = False
 
 

@@ -38,6 +38,6 @@ def tell_text(scene: Scene, zh: bool) -> str:
 
 
 def steady_count(scene: Scene, target: Target) -> int:
-    """How many are in view, as most of the last three looks have it."""
-    counts = sorted(level.count for level in scene.levels(target.labels, 3))
+    """How many are in view, as most looks of the last second have it."""
+    counts = sorted(level.count for level in scene.levels(target.labels, 1.2))
     return counts[len(counts) // 2] if counts else 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from joyvl_app.deciders.embedded.phrases import lasting
 from joyvl_app.deciders.embedded.specs import Appear, Count, Express, Greet, Leave, Read, Slides, Spec, Spot, Timer
-from joyvl_app.deciders.embedded.words import named
+from joyvl_app.deciders.embedded.words import named, plural_of
 
 
 def understood(specs: tuple[Spec, ...], zh: bool) -> str:
@@ -21,7 +21,7 @@ def _part(spec: Spec, zh: bool) -> str:
     if isinstance(spec, Leave):
         return f"{named(spec.target, 1, zh)}{'离开' if zh else ' leaves'}"
     if isinstance(spec, Count):
-        return f"{named(spec.target, 1, zh)}的数量" if zh else f"the number of {named(spec.target, 2, zh)[2:]}"
+        return f"{named(spec.target, 1, zh)}的数量" if zh else f"the number of {plural_of(spec.target)}"
     if isinstance(spec, Read):
         return "要朗读的文字" if zh else "text to read aloud"
     if isinstance(spec, Spot):

@@ -65,7 +65,7 @@ class EmbeddedWatcher:
         self._scene = Scene()
         self._scene.motion = self._eyes.motion
         self._rules: dict[Spec, Rule] = {}
-        self._instruction: str | None = None
+        self._given: tuple[str, float] | None = None
         self._told: set[str] = set()
         self._pending: list[Urge] = []
         self._asked: list[Ask] = []
@@ -80,6 +80,7 @@ class EmbeddedWatcher:
         self._follow(moment)
         for frame in moment.frames:
             self._scene.observe(await self._seeing.run(lambda frame=frame: self._eyes.look(frame)))  # type: ignore[misc]
+        self._scene.forget_present(moment.t)
         self._take_in_reading()
         if moment.frames:
             self._read_ahead(moment.frames[-1], moment.t)
@@ -95,9 +96,14 @@ class EmbeddedWatcher:
 
     def _follow(self, moment: Moment) -> None:
         """Rules for a changed instruction; a rule that stays keeps what it already announced."""
-        if moment.instruction == self._instruction:
+        given = (moment.instruction, moment.instruction_t)
+        if given == self._given:
             return
-        self._instruction = moment.instruction
+        again = self._given is not None and given[0] == self._given[0]
+        self._given = given
+        if again:  # the same words once more: a reminder that has rung, a question that was answered
+            self._told.clear()
+            self._rules = {spec: rule for spec, rule in self._rules.items() if not isinstance(spec, Timer)}
         specs = parse_instruction(moment.instruction)
         self._rules = {spec: self._rules.get(spec) or _rule(spec, moment.t) for spec in specs if type(spec) in _RULES}
         self._asked += [spec for spec in specs if isinstance(spec, Ask) and self._tell_once(spec.question)]
@@ -111,7 +117,7 @@ class EmbeddedWatcher:
 
     def _refusal(self, spec: Unknown) -> Urge:
         text = phrase(f"cannot_{spec.reason}", spec.zh, clause=shortened(spec.clause))
-        return Urge(0.95, text, lambda: None)
+        return Urge(1.0, text, lambda: None)
 
     # --- text, behind the decision ---------------------------------------------------------------------------------
 
@@ -163,7 +169,8 @@ class EmbeddedWatcher:
         urges = [*self._pending, *(urge for rule in self._rules.values() if (urge := rule.urge(self._scene, moment.t)))]
         urges += [Urge(0.9, found.digest, lambda: None) for found in moment.answers if not moment.speaking]
         p_act = max((urge.p for urge in urges), default=0.02)
-        ready = sorted((urge for urge in urges if acts(urge.p, moment.sensitivity)), key=lambda urge: (-urge.urgent, -urge.p))
+        ripe = (urge for urge in urges if urge.ripe and acts(urge.p, moment.sensitivity))
+        ready = sorted(ripe, key=lambda urge: (-urge.urgent, -urge.p))
         if not ready:
             return Silence(p_act, evidence)
         return self._speak(ready, p_act, evidence)

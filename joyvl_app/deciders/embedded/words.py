@@ -61,7 +61,7 @@ _TABLE: dict[str, tuple[str, str, str]] = {
     "bed": ("床", "", ""),
     "dining table": ("餐桌", "table desk", "桌子"),
     "toilet": ("马桶", "", ""),
-    "tv": ("电视", "television monitor", "显示器"),
+    "tv": ("电视", "television", "显示器"),
     "laptop": ("笔记本电脑", "notebook computer", "电脑 笔记本"),
     "mouse": ("鼠标", "", ""),
     "remote": ("遥控器", "remote control", ""),
@@ -87,6 +87,11 @@ _GROUPS: dict[str, tuple[str, ...]] = {
     "水果": ("apple", "orange", "banana"),
 }
 _IRREGULAR = {"person": "people", "sheep": "sheep", "scissors": "scissors", "knife": "knives", "mouse": "mice"}
+_NOT_THINGS = re.compile(
+    "马上|立马|马路|火锅|火箭|火腿|火力|火星|分钟|钟头|点钟|钟后|包裹|包括|包含|红包|面包|书包店|人民币|人工|人类|机器人|"
+    "狗粮|猫粮|牛奶|牛肉|羊肉|车站|车票|书记|球员|苹果(?=手机|电脑)|动静态|谁(?=的)"
+)
+_PLACE = re.compile("(?:上面?|里面?|旁边?|边上|前面?|后面|门口)(?:出现|有|来)了?")
 VEHICLES = frozenset({"car", "truck", "bus"})  # the detector often takes one for the other
 
 
@@ -126,11 +131,16 @@ def _phrases(label: str, others: str) -> list[str]:
     return others.split()
 
 
+def plural_of(target: Target) -> str:
+    """What is counted, in the plural: "people", "flames"."""
+    return "movement" if target.name == "motion" else plural(target.name)
+
+
 def plural(name: str) -> str:
     """The English plural of a label or synonym."""
     if name in _IRREGULAR:
         return _IRREGULAR[name]
-    if name.endswith(("people", "men", "children", "flames", "someone", "somebody", "anyone", "anybody")):
+    if name.endswith(("people", "men", "children", "flames", "fires", "someone", "somebody", "anyone", "anybody")):
         return name
     if name.endswith(("s", "ch", "sh", "x")):
         return name + "es"
@@ -142,9 +152,16 @@ _ENGLISH_PATTERN = re.compile(r"\b(" + "|".join(sorted(map(re.escape, _ENGLISH),
 _CHINESE_PATTERN = re.compile("|".join(sorted(map(re.escape, _CHINESE_WORDS), key=len, reverse=True)))
 
 
+def _in_chinese(text: str) -> re.Match[str] | None:
+    """The thing that "is there" in "床上有人" is the person; words that only contain a thing's sign are passed over."""
+    bare = _NOT_THINGS.sub(lambda found: "_" * len(found.group()), text)
+    place = _PLACE.search(bare)
+    return (_CHINESE_PATTERN.search(bare, place.end()) if place else None) or _CHINESE_PATTERN.search(bare)
+
+
 def find_target(text: str) -> tuple[Target, int, int] | None:
     """The first thing named in `text` that the eyes can see, with where its word starts and ends."""
-    if is_chinese(text) and (found := _CHINESE_PATTERN.search(text)):
+    if is_chinese(text) and (found := _in_chinese(text)):
         return _CHINESE_WORDS[found.group()], found.start(), found.end()
     for found in _ENGLISH_PATTERN.finditer(text):
         if found.group().lower() not in ("me", "myself") or re.search(r"\b(if|when|whenever)\s+$", text[: found.start()]):
