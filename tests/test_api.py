@@ -227,7 +227,8 @@ def test_files_outside_the_page_cannot_be_fetched(page: httpx.Client) -> None:
 def test_relays_are_configured_by_settings(tmp_path: Path) -> None:
     relay = {"turn": "static", "turn_url": "turn:relay.example.org:3478", "turn_user": "u", "turn_password": "p"}
     with served(data_dir=tmp_path, decider="silent", **relay) as address:
-        server = httpx.get(f"{address}/joyvl/relay").json()["iceServers"][0]
+        server = _page(address).get("/joyvl/relay").json()["iceServers"][0]
+        assert httpx.get(f"{address}/joyvl/relay").status_code == 400
     assert server == {"urls": "turn:relay.example.org:3478", "username": "u", "credential": "p"}
     with pytest.raises(BadInput, match="JOYVL_TURN_URL"):
         build_app(make_settings(data_dir=tmp_path, turn="static"))

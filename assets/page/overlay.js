@@ -58,9 +58,9 @@ function drawBox(pen, box, ahead, at) {
   const [dx, dy] = box.drift.map((speed) => speed * ahead);
   const [x0, y0, x1, y1] = [box.xyxy[0] + dx, box.xyxy[1] + dy, box.xyxy[2] + dx, box.xyxy[3] + dy];
   const [x, y, w, h] = [at.x + x0 * at.w, at.y + y0 * at.h, (x1 - x0) * at.w, (y1 - y0) * at.h];
-  const colour = box.label === 'flame' ? '#be123c' : '#0f766e';
+  const [line, ground] = box.label === 'flame' ? ['#fb7185', '#be123c'] : ['#2dd4bf', '#0f766e'];
   pen.lineWidth = 2;
-  pen.strokeStyle = colour;
+  pen.strokeStyle = line;
   pen.setLineDash(box.label === 'text' ? [4, 3] : []);
   pen.strokeRect(x, y, w, h);
   if (box.label === 'text') return;
@@ -68,7 +68,7 @@ function drawBox(pen, box, ahead, at) {
   pen.font = '12px system-ui, sans-serif';
   const wide = pen.measureText(label).width + 8;
   const top = y > 18 ? y - 17 : y;
-  pen.fillStyle = colour;
+  pen.fillStyle = ground;
   pen.fillRect(x, top, wide, 17);
   pen.fillStyle = '#fff';
   pen.fillText(label, x + 4, top + 12.5);

@@ -5,6 +5,7 @@ import * as api from './api.js';
 const CONNECT_MS = 8000;
 const GATHER_MS = 2000;
 const RETRIES = 2;
+const STEADY_MS = 60_000; // a connection that lasted so long earns its retries anew
 const PICTURE_MS = 1000;
 const PICTURE_SIDE = 640;
 const SENT_SIDE = 1280; // a clip of any size is sent at most this large
@@ -61,7 +62,7 @@ function throughCanvas(video) { // Safari cannot capture a video element
   [canvas.width, canvas.height] = [video.videoWidth, video.videoHeight];
   const pen = canvas.getContext('2d');
   const timer = setInterval(() => pen.drawImage(video, 0, 0), 66);
-  video.addEventListener('ended', () => clearInterval(timer), { once: true });
+  for (const end of ['ended', 'emptied']) video.addEventListener(end, () => clearInterval(timer), { once: true });
   return canvas.captureStream(15);
 }
 
@@ -75,6 +76,7 @@ export class Sender {
   async connect() {
     try {
       await this.offerLive();
+      this.since = Date.now();
       this.onMode('live');
     } catch {
       this.hangUp();
@@ -101,6 +103,7 @@ export class Sender {
   watchOver(pc) {
     if (this.closed || pc !== this.pc || pc.connectionState !== 'failed') return;
     this.hangUp();
+    if (Date.now() - this.since > STEADY_MS) this.tries = 0;
     if (this.tries++ < RETRIES) { this.onMode('reconnecting'); this.connect(); } else this.fallBack();
   }
 

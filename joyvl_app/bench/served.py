@@ -116,7 +116,7 @@ def _answer_times(address: str) -> list[float]:
     with httpx.Client(base_url=address) as client:
         while time.monotonic() < end:
             began = time.perf_counter()
-            client.get("/joyvl/relay").raise_for_status()
+            client.get("/joyvl/static/icon.svg").raise_for_status()
             times.append(time.perf_counter() - began)
             time.sleep(0.05)
     return times

@@ -80,7 +80,9 @@ def make_router(desk: Desk, rtc: Rtc) -> APIRouter:
         }
 
     @router.get("/relay")
-    async def relay() -> dict[str, Any]:
+    async def relay(request: Request) -> dict[str, Any]:
+        if not owner_of(request):
+            raise BadInput("Open the page first: a relay's credentials are for its visitors.")
         return await page_configuration(desk.settings)
 
     @router.post("/sessions")

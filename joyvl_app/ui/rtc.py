@@ -21,7 +21,7 @@ from joyvl_app.settings import Settings
 from joyvl_app.sources.scaling import fit
 from joyvl_app.ui.turn import server_configuration
 
-_RATE_PER_LOOK = 4  # pictures kept for each look: the newest is then at most an eighth of a second old
+_RATE_PER_LOOK = 8  # pictures taken in for each look: the newest is then never old, and each costs a millisecond
 _LIVES = 2  # connections a session: the one that is dying and the one that replaces it
 
 

@@ -65,9 +65,9 @@ class AppearRule:
         return Urge(sure, text, self._commit(count), self._spec.urgent, rise[-1].boxes, ripe=_lasts(rise))
 
     def _rearm(self, levels: Sequence[Level]) -> None:
-        recent = [level.count for level in levels if levels[-1].t - level.t <= _REARM]
-        if levels[-1].t - levels[0].t >= _REARM and max(recent) < self._level:
-            self._level = max(recent)
+        recent = sorted(level.count for level in levels if levels[-1].t - level.t <= _REARM)
+        if levels[-1].t - levels[0].t >= _REARM and recent[-2] < self._level:
+            self._level = recent[-2]  # the second largest: a flicker of one look is no presence either
 
     def _commit(self, count: int) -> Callable[[], None]:
         def commit() -> None:
