@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from joyvl_app.bench import Result
@@ -9,6 +15,7 @@ from joyvl_app.build import BRAINS, DECIDERS, VOICES, Entry, Registry
 from joyvl_app.clock import ManualClock
 from joyvl_app.errors import BadInput, MissingPart
 from joyvl_app.settings import load_settings
+from tests.support import ROOT
 
 
 def test_registries_refuse_repeats_and_list_choices() -> None:
@@ -66,3 +73,24 @@ def test_a_benchmark_is_ok_only_when_every_target_was_measured_and_met() -> None
     assert Result({"a": 2.0, "b": 1.0}, targets).ok
     assert not Result({"a": 2.1, "b": 1.0}, targets).ok
     assert not Result({"a": 1.0}, targets).ok
+
+
+def test_a_taken_port_is_told_in_a_sentence(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = run_app(JOYVL_PORT=str(port), JOYVL_DATA_DIR=str(tmp_path))
+    assert done.returncode == 2
+    assert f"Try JOYVL_PORT={port + 1}" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_wrong_setting_stops_the_app_with_a_sentence() -> None:
+    done = run_app(JOYVL_MAX_SESSIONS="none")
+    assert done.returncode == 2
+    assert "JOYVL_MAX_SESSIONS is wrong" in done.stderr and "Traceback" not in done.stderr
+
+
+def run_app(**variables: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "app.py"]
+    return subprocess.run(command, cwd=ROOT, env={**os.environ, **variables}, capture_output=True, text=True, timeout=60)

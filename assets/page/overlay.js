@@ -2,7 +2,7 @@
 // box moves on as it moved between the last two, so that it stays with what walks; it never runs ahead for long.
 
 const FRESH_MS = 2500;
-const AHEAD_SECONDS = 1.2;
+const AHEAD_SECONDS = 0.7; // people turn round
 const STILL = 0.02; // of the picture a second: slower is the detector's own trembling
 
 export class Overlay {
