@@ -14,6 +14,7 @@ from PIL import Image
 from joyvl_app.__main__ import main
 from joyvl_app.event_log import read_log
 from joyvl_app.events import Footer
+from joyvl_app.perception import models
 from tests.support import CLIPS, sign, write_clip, write_sound
 
 
@@ -114,6 +115,14 @@ def test_bad_input_is_told_in_a_sentence(capsys: pytest.CaptureFixture[str], arg
     assert main(["watch", *arguments]) == 2
     error = capsys.readouterr().err
     assert told in error and "Traceback" not in error
+
+
+def test_a_missing_weight_ends_the_command_with_its_remedy(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models.OnnxModel.__init__, "__defaults__", (tmp_path,))  # the folder of the weights
+    assert main(["watch", str(CLIPS / "call.mp4"), "--pace", "fast"]) == 2
+    assert "nanodet.onnx is missing" in capsys.readouterr().err
 
 
 def test_sound_without_pictures_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

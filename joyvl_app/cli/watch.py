@@ -53,6 +53,7 @@ async def _run(options: argparse.Namespace) -> None:
     clock = make_clock(options.pace)
     controls = _controls(options, settings)
     providers = build_providers(settings, clock)
+    await providers.decider.start()  # a missing weight ends the command here, with its message and status
     source = open_source(options.source, settings.looks_per_tick * _RATE_PER_LOOK, settings.frame_max_side)
     log = _log(options, settings, source, providers)
     session = Session("cli", providers.parts(settings), controls, clock, log, settings)

@@ -10,19 +10,24 @@ from joyvl_app.domain import Box
 
 _BIRTH, _KEEP = 0.45, 0.30  # the score a new thing needs, and a known one
 _PERSON_BIRTH, _PERSON_KEEP = 0.56, 0.40  # people score high; below this, cones and posts pass for them
+_SAME_PLACE = 0.45  # overlap with where a thing was, for a box too weak to be a thing by itself
+_FADE = 0.9  # of its score that a thing keeps from look to look
+_LARGE = 0.3  # of the picture's height: of small things, the weak boxes are mostly other things (cones, posts)
+_WEAK_LOOKS = 3  # in a row
 _PATIENCE = 1.1  # seconds a thing may be unseen (behind a post, misread) before it has left
 _REACH = 1.6  # of its own height: how far a thing may move between two looks
 
 
 @dataclass
 class Track:
-    """One thing: `hits` looks have shown it, last at `seen`."""
+    """One thing: `hits` looks have shown it, last at `seen`, the last `weak` of them only just."""
 
     number: int
     box: Box
     began: float
     seen: float
     hits: int = 1
+    weak: int = 0
 
     @property
     def confirmed(self) -> bool:
@@ -42,13 +47,26 @@ class Tracker:
         for closeness, track, box in self._pairs(free):
             if track.seen < t and box in free and closeness > 0:
                 free.remove(box)
-                track.box, track.seen, track.hits = replace(box, track=track.number), t, track.hits + 1
+                score = max(box.score, _FADE * track.box.score)  # what was sure a moment ago is not gone for one bad look
+                track.box = replace(box, track=track.number, score=score)
+                track.seen, track.hits, track.weak = t, track.hits + 1, 0
+        self._hold_on(t, boxes)
         for box in free:
             if box.score >= (_PERSON_BIRTH if box.label == "person" else _BIRTH) and not self._covered(box):
                 number = next(self._numbers)
                 self._tracks.append(Track(number, replace(box, track=number), t, t))
         self._tracks = [track for track in self._tracks if t - track.seen <= (_PATIENCE if track.confirmed else 0.6)]
         return list(self._tracks)
+
+    def _hold_on(self, t: float, boxes: Sequence[Box]) -> None:
+        """A known thing that was not matched is still there if even a weak box lies where it was (ByteTrack's second look)."""
+        for track in self._tracks:
+            large = track.box.y1 - track.box.y0 >= _LARGE
+            if large and track.seen < t and track.confirmed and track.weak < _WEAK_LOOKS:
+                weak = [box for box in boxes if box.label == track.box.label and overlap(track.box, box) > _SAME_PLACE]
+                if weak and all(other is track or overlap(other.box, weak[0]) < _SAME_PLACE for other in self._tracks):
+                    track.box = replace(weak[0], track=track.number, score=_FADE * track.box.score)
+                    track.seen, track.weak = t, track.weak + 1
 
     def _pairs(self, boxes: Sequence[Box]) -> list[tuple[float, Track, Box]]:
         pairs = [
