@@ -153,7 +153,7 @@ class EmbeddedWatcher:
     async def _read(self, frame: Frame, thumbnail: Grey, region: Box | None) -> Reading:
         began = self._clock.now()
         lines = await self._reading.run(lambda: read_region(self._reader, frame.image, region))
-        known = [entry.text for entry in self._scene.board.entries]
+        known = [entry.text for entry in self._scene.board.entries if entry.sure]
         if self._wants_text() and any(not any(same_text(line.text, text) for text in known) for line in lines):
             # Long enough for a fade to show that it is one: half-faded readings must not be believed.
             await self._clock.sleep_until(began + _STILL_SECONDS)
