@@ -90,6 +90,13 @@ def pick_scenario(scenarios: dict[str, Scenario], scenario_id: str) -> Scenario:
     return scenarios[scenario_id]
 
 
+def check_instruction(text: str) -> None:
+    """Raises BadInput when a standing instruction is too long."""
+    if len(text) > MAX_INSTRUCTION:
+        given = len(text)
+        raise BadInput(f"An instruction may have {MAX_INSTRUCTION} characters; this one has {given}. Please shorten it.")
+
+
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:200]
 

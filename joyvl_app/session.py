@@ -16,7 +16,7 @@ from joyvl_app.intent import Intent, classify, without_also
 from joyvl_app.mailbox import AudioQueue, Looks
 from joyvl_app.parts import Controls, Parts
 from joyvl_app.ports import Clock, Watcher
-from joyvl_app.scenario import MAX_INSTRUCTION
+from joyvl_app.scenario import MAX_INSTRUCTION, check_instruction
 from joyvl_app.settings import Settings
 from joyvl_app.speech import Speech, Utterance
 from joyvl_app.ticks import Grid, sleep_or_wake
@@ -67,8 +67,7 @@ class Session:
         Raises BadInput when it is too long; the old one then stays.
         """
         text = "\n".join(line.strip() for line in text.strip().splitlines() if line.strip())
-        if len(text) > MAX_INSTRUCTION:
-            raise BadInput(f"An instruction may have {MAX_INSTRUCTION} characters; this one has {len(text)}.")
+        check_instruction(text)
         if text != self.controls.instruction or again:
             self.controls.instruction = text
             self._instructed_at = self.clock.now()

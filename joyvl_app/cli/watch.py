@@ -17,7 +17,7 @@ from joyvl_app.event_log import EventLog
 from joyvl_app.events import Answered, Event, Header, Spoken, State
 from joyvl_app.parts import Controls
 from joyvl_app.ports import Source
-from joyvl_app.scenario import MAX_INSTRUCTION, load_scenarios, pick_scenario
+from joyvl_app.scenario import check_instruction, load_scenarios, pick_scenario
 from joyvl_app.session import Session
 from joyvl_app.settings import Settings, load_settings
 from joyvl_app.sources import open_source
@@ -53,8 +53,8 @@ async def _run(options: argparse.Namespace) -> None:
     clock = make_clock(options.pace)
     controls = _controls(options, settings)
     providers = build_providers(settings, clock)
-    await providers.decider.start()  # a missing weight ends the command here, with its message and status
     source = open_source(options.source, settings.looks_per_tick * _RATE_PER_LOOK, settings.frame_max_side)
+    await providers.decider.start()  # a missing weight ends the command here, with its message and status
     log = _log(options, settings, source, providers)
     session = Session("cli", providers.parts(settings), controls, clock, log, settings)
     printing = asyncio.create_task(_print_events(log, options.json, _length(source, options.seconds)))
@@ -70,8 +70,7 @@ async def _run(options: argparse.Namespace) -> None:
 def _controls(options: argparse.Namespace, settings: Settings) -> Controls:
     scenario = pick_scenario(load_scenarios(), options.scenario)
     given = "\n".join(options.instruction) if options.instruction else scenario.instruction.in_language(settings.language)
-    if len(given) > MAX_INSTRUCTION:
-        raise BadInput(f"An instruction may have {MAX_INSTRUCTION} characters; this one has {len(given)}.")
+    check_instruction(given)
     return Controls(given, scenario.sensitivity, settings.language, scenario.persona.in_language(settings.language))
 
 

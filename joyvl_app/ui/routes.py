@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 from joyvl_app.build import chosen_decider
 from joyvl_app.errors import BadInput
 from joyvl_app.parts import Controls
-from joyvl_app.scenario import MAX_INSTRUCTION, pick_scenario
+from joyvl_app.scenario import MAX_INSTRUCTION, check_instruction, pick_scenario
 from joyvl_app.ui.desk import Desk, Seat
 from joyvl_app.ui.owner import give_owner, owner_of, refuse_foreign_pages
 from joyvl_app.ui.pictures import decode_picture, read_body
@@ -88,9 +88,7 @@ def make_router(desk: Desk, rtc: Rtc) -> APIRouter:
     @router.post("/sessions")
     async def open_session(opening: Opening, request: Request, response: Response) -> dict[str, Any]:
         scenario = pick_scenario(desk.scenarios, opening.scenario)
-        if len(opening.instruction) > MAX_INSTRUCTION:
-            given = len(opening.instruction)
-            raise BadInput(f"An instruction may have {MAX_INSTRUCTION} characters; this one has {given}. Please shorten it.")
+        check_instruction(opening.instruction)
         persona = scenario.persona.in_language(opening.language)
         controls = Controls(opening.instruction.strip(), opening.sensitivity, opening.language, persona)
         seat = desk.open(give_owner(request, response), scenario, controls, opening.source)

@@ -62,7 +62,7 @@ def answer(question: str, scene: Scene, t: float) -> str | None:
         return None
     if _SINCE.search(question):
         return phrase("watching_for", zh, ago=lasting(t - (t if scene.began is None else scene.began), zh))
-    if _SMILE.search(question) and not _RELATION.search(question):
+    if _SMILE.search(question):
         return _smile(scene, zh)
     found = find_target(question)
     if found is None:
