@@ -114,6 +114,7 @@ def test_a_camera_is_watched_the_instruction_edited_and_the_watch_stopped(open_p
     page.click("#start-security")
     wait_for_turn(page, "security", "came in|I see 2 people")
     assert state_of(page) == "Watching"
+    assert re.search(r"embedded · \d+ ms · age \d\.\d s · \d\.\d/s", page.inner_text("#stage-security .jv-pulse"))
     assert page.evaluate("() => joyvl.stages.get('security').overlay.boxes.length") >= 1
     page.fill("#instruction-security textarea", "Every 2 seconds tell me how many people you see.")
     page.locator("#understood-security", has_text="every 2 seconds").wait_for(timeout=8_000)

@@ -168,7 +168,8 @@ export class Stage {
     if (this.times.length > 10) this.times.shift();
     const span = this.times.at(-1) - this.times[0];
     const rate = span > 0 ? (this.times.length - 1) / span : 1;
-    this.pulse(`${this.decider} · ${Math.round(event.decision_ms)} ms · ${rate.toFixed(1)}/s`);
+    const age = `${t('age')} ${((event.age_ms || 0) / 1000).toFixed(1)} s`; // from the picture's capture to its decision
+    this.pulse(`${this.decider} · ${Math.round(event.decision_ms)} ms · ${age} · ${rate.toFixed(1)}/s`);
     if (this.epoch) this.pageDelay = Date.now() / 1000 - this.epoch - event.t - event.decision_ms / 1000;
     this.urgent = event.urgent ? event.text : '';
   }

@@ -101,7 +101,7 @@ def _stage(scenario: Scenario) -> str:
   <p class="jv-state"><span class="jv-dot" aria-hidden="true">○</span>
     <span role="status"><b class="jv-state-name">{text("state_idle")}</b> <span class="jv-state-detail"></span></span>
     <span class="jv-seconds"></span>
-    <span class="jv-pulse" title="decider · decision time · decisions a second"></span></p>
+    <span class="jv-pulse" title="decider · decision time · age of the picture when decided · decisions a second"></span></p>
   <div class="jv-picture">
     <video playsinline muted disablepictureinpicture preload="metadata"
       src="/joyvl/clips/{scenario.clip.file}" aria-label="{alt}"></video>
