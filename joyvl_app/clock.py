@@ -47,6 +47,12 @@ class ManualClock:
     def now(self) -> float:
         return self._now
 
+    def rewind(self) -> None:
+        """Back to second 0, between two replays on the same providers. Everything on this clock must have ended."""
+        assert not self._holds and all(future.done() for _, _, future in self._waiters), "somebody still waits on this clock"
+        self._waiters.clear()
+        self._now = 0.0
+
     async def sleep_until(self, t: float) -> None:
         if t <= self._now:
             await asyncio.sleep(0)

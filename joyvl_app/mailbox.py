@@ -10,6 +10,8 @@ from typing import Generic, TypeVar
 from joyvl_app.domain import AudioChunk, Frame
 
 T = TypeVar("T")
+_FRESH = 16  # frames kept for the next choice of looks …
+_APART = 0.12  # … and the seconds between them: pictures are large
 
 
 class Latest(Generic[T]):
@@ -43,30 +45,40 @@ class Looks:
     """The newest `per_second` evenly spaced looks of the current second, oldest first; the rest of the stream is dropped."""
 
     def __init__(self, per_second: int) -> None:
-        self._spacing = 0.9 / per_second
-        self._kept: deque[Frame] = deque(maxlen=per_second)
+        self._spacing = 1.0 / per_second
+        self._per_second = per_second
+        self._fresh: deque[Frame] = deque(maxlen=_FRESH)
         self._newest: Frame | None = None
+        self._taken_t = float("-inf")
         self.dropped = 0
 
     def put(self, frame: Frame) -> None:
         self._newest = frame
-        if not self._kept or frame.t - self._kept[-1].t >= self._spacing:
-            self._kept.append(frame)
-        else:
+        if len(self._fresh) >= 2 and frame.t - self._fresh[-2].t < _APART:
+            self._fresh[-1] = frame
             self.dropped += 1
+        else:
+            self.dropped += len(self._fresh) == _FRESH
+            self._fresh.append(frame)
 
     @property
     def newest(self) -> Frame | None:
         return self._newest
 
     def take(self) -> tuple[Frame, ...]:
-        """The looks since the last call; the newest frame always stands last, so a decision never sees an old now."""
-        looks, newest = list(self._kept), self._newest
-        self._kept.clear()
-        if newest is not None and looks and looks[-1] is not newest:
-            full = len(looks) == self._kept.maxlen or newest.t - looks[-1].t < self._spacing / 2
-            looks[-1:] = [newest] if full else [looks[-1], newest]
-        return tuple(looks)
+        """The looks since the last call: the newest frame stands last, those before it a period apart as nearly as there are."""
+        chosen: list[Frame] = []
+        due = float("inf")
+        for frame in reversed(self._fresh):
+            if frame.t <= due and frame.t - self._taken_t >= 0.5 * self._spacing and len(chosen) < self._per_second:
+                chosen.append(frame)
+                due = frame.t - 0.95 * self._spacing
+        if not chosen and self._fresh:
+            chosen = [self._fresh[-1]]
+        self.dropped += len(self._fresh) - len(chosen)
+        self._fresh.clear()
+        self._taken_t = chosen[0].t if chosen else self._taken_t
+        return tuple(reversed(chosen))
 
 
 class AudioQueue:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Protocol, TypeVar
+from pathlib import Path
+from typing import Protocol, TypeVar, runtime_checkable
 
 from joyvl_app.domain import (
     Answer,
@@ -66,6 +67,13 @@ class Decider(Provider, Protocol):
     name: str
 
     def open(self, session_id: str) -> Watcher: ...
+
+
+@runtime_checkable
+class Remembers(Protocol):
+    """A decider that can keep what its networks found in a file, so that a replay of the same pictures need not find it again."""
+
+    def remember(self, path: Path) -> None: ...
 
 
 class Transcriber(Provider, Protocol):

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 
 from joyvl_app.clock import ManualClock, RealClock
 from joyvl_app.errors import BadInput
 from joyvl_app.ports import Clock, Source
 from joyvl_app.session import Session
 
+Cue = tuple[float, Callable[[Session], object]]  # at this second of the source, do this to the session
 
-async def watch(session: Session, source: Source, clock: Clock, seconds: float | None = None) -> None:
+
+async def watch(session: Session, source: Source, clock: Clock, seconds: float | None = None, cues: Sequence[Cue] = ()) -> None:
     """Feed `source` to `session` on its clock until it ends (or `seconds` have passed), and run the session meanwhile.
 
-    Raises BadInput when the source turns out unusable; the session is then stopped and its log closed first.
+    `cues` are what the user says and does, in order of time. Raises BadInput when the source turns out unusable; the session is
+    then stopped and its log closed first.
     """
-    work = _watch(session, source, clock, seconds)
+    work = _watch(session, source, clock, seconds, cues)
     if isinstance(clock, ManualClock):
         await clock.drive(work)
     else:
@@ -29,9 +33,10 @@ def make_clock(pace: str) -> RealClock | ManualClock:
     return RealClock() if pace == "realtime" else ManualClock()
 
 
-async def _watch(session: Session, source: Source, clock: Clock, seconds: float | None) -> None:
+async def _watch(session: Session, source: Source, clock: Clock, seconds: float | None, cues: Sequence[Cue]) -> None:
     running = asyncio.create_task(session.run())
     feeding = asyncio.create_task(_feed(session, source, clock, seconds))
+    steering = asyncio.create_task(_steer(session, clock, cues))
     try:
         await asyncio.wait((running, feeding), return_when=asyncio.FIRST_COMPLETED)
         session.stop()
@@ -39,9 +44,9 @@ async def _watch(session: Session, source: Source, clock: Clock, seconds: float 
         if feeding.done():
             feeding.result()
     finally:
-        feeding.cancel()
-        running.cancel()
-        await asyncio.gather(feeding, running, return_exceptions=True)
+        for task in (feeding, steering, running):
+            task.cancel()
+        await asyncio.gather(feeding, steering, running, return_exceptions=True)
         await source.aclose()
 
 
@@ -55,3 +60,11 @@ async def _feed(session: Session, source: Source, clock: Clock, seconds: float |
             return
         await clock.sleep_until(began + frame.t)
         session.see(type(frame)(began + frame.t, frame.image))
+
+
+async def _steer(session: Session, clock: Clock, cues: Sequence[Cue]) -> None:
+    await session.ready.wait()
+    began = clock.now()
+    for t, act in cues:
+        await clock.sleep_until(began + t)
+        act(session)

@@ -26,6 +26,7 @@ FLOORS: list[tuple[str, ...]] = [
     ("speech", "delegations"),
     ("session",),
     ("build", "watching"),
+    ("evals",),
     ("bench",),
     ("ui",),
     ("cli",),

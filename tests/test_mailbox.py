@@ -36,6 +36,18 @@ def test_looks_are_spread_over_the_second_and_end_with_now() -> None:
     assert _take(1, 2) == [0.0]
 
 
+def test_looks_stay_evenly_spaced_from_second_to_second() -> None:
+    """At any rate: the first look of a second must not be the twin of the last one before."""
+    for rate in (4, 6, 8, 12, 16, 25, 30):
+        looks, seen = Looks(2), []
+        for number in range(1, 10 * rate + 1):
+            looks.put(Frame(number / rate, GREY))
+            if number % rate == 0:
+                seen += [look.t for look in looks.take()]
+        gaps = np.diff(seen)
+        assert len(seen) == 20 and gaps.min() > 0.3 and gaps.max() < 0.7, rate
+
+
 def test_taken_looks_are_not_given_twice() -> None:
     looks = Looks(2)
     looks.put(Frame(0.0, GREY))

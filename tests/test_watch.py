@@ -76,7 +76,7 @@ def test_ten_minutes_of_one_picture_are_at_most_one_turn(capsys: pytest.CaptureF
     Image.fromarray(photo).save(tmp_path / "photo.png")
     events = watch(capsys, str(tmp_path / "photo.png"), "--seconds", "600", "--instruction", f"Tell me when {what}")
     assert len(spoken(events)) <= 1
-    assert sum(event["type"] == "decision" for event in events) == 600
+    assert 600 <= sum(event["type"] == "decision" for event in events) <= 602  # a first sight hastens a decision
 
 
 def test_a_chinese_instruction_is_answered_in_chinese(capsys: pytest.CaptureFixture[str]) -> None:

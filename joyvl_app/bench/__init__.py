@@ -13,7 +13,7 @@ from operator import ge, le
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {"<=": le, ">=": ge}
 
 # name → module with a function `measure() -> Result`, imported when asked for
-BENCHES: dict[str, str] = {"embedded": "joyvl_app.bench.embedded"}
+BENCHES: dict[str, str] = {"embedded": "joyvl_app.bench.embedded", "metrics": "joyvl_app.bench.metrics"}
 
 
 @dataclass

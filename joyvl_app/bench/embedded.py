@@ -96,7 +96,7 @@ async def _decisions(
         began = time.perf_counter()
         await watcher.decide(_moment(second, pair))
         decisions.append(time.perf_counter() - began)
-        await _let_reading_end(watcher)
+        await _let_rest_end(watcher)
         began = time.perf_counter()
         detector(pair[-1])
         passes.append(time.perf_counter() - began)
@@ -104,11 +104,11 @@ async def _decisions(
     return decisions[2:], passes[2:]  # the first seconds warm the networks up
 
 
-async def _let_reading_end(watcher: Watcher) -> None:
-    """In life the rest of the second is idle; text is read there, off the critical path."""
-    task = getattr(watcher, "_read_task", None)
-    if task:
-        await asyncio.wait((task,))
+async def _let_rest_end(watcher: Watcher) -> None:
+    """In life the rest of the second is idle: text is read and doubts are settled there, off the critical path."""
+    for name in ("_read_task", "_again"):
+        if task := getattr(watcher, name, None):
+            await asyncio.wait((task,))
 
 
 def _moment(second: int, pair: list[Image]) -> Moment:

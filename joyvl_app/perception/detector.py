@@ -17,6 +17,8 @@ _STRIDES = (8, 16, 32)
 _BINS = 11
 _MEAN = np.array([103.53, 116.28, 123.675], np.float32)  # BGR, as the network was trained
 _STD = np.array([57.375, 57.12, 58.395], np.float32)
+_ASPECT = 4 / 3
+_MARGIN = 114  # grey
 _NMS_IOU = 0.5
 _MOST = 40
 
@@ -30,17 +32,24 @@ class _Cells(NamedTuple):
 
 
 class Detector:
-    """Finds COCO objects; `threshold` is the least score returned (trackers want weak boxes too)."""
+    """Finds COCO objects; `threshold` is the least score returned (trackers want weak boxes too).
+
+    The network saw pictures of about 4:3 squashed to a square. Wider or taller ones get a margin first; with `undistorted`
+    every picture does, which shows large things in their true proportions and small ones smaller: a second view of the same.
+    """
 
     def __init__(self, threshold: float = 0.25) -> None:
         self._model = OnnxModel("nanodet")
         self._threshold = threshold
 
-    def __call__(self, image: Image) -> list[Box]:
+    def __call__(self, image: Image, undistorted: bool = False) -> list[Box]:
         """Boxes in an RGB picture, strongest first, at most 40."""
-        outputs = self._model(_prepare(image))
+        height, width = image.shape[:2]
+        padded = _padded(image, 1.0 if undistorted else _ASPECT)
+        outputs = self._model(_prepare(padded))
         levels = [self._level(outputs[i][0], outputs[i + 3][0], stride) for i, stride in enumerate(_STRIDES)]
         scores, classes, corners = (np.concatenate(parts) for parts in zip(*levels, strict=True))
+        corners *= np.array([padded.shape[1] / width, padded.shape[0] / height] * 2, np.float32)
         return [_box(scores[i], classes[i], corners[i]) for i in _keep(scores, classes, corners)]
 
     def _level(self, scores: NDArray[np.float32], bins: NDArray[np.float32], stride: int) -> _Cells:
@@ -48,6 +57,16 @@ class Detector:
         strength = scores[np.arange(len(best)), best]
         cells = np.flatnonzero(strength >= self._threshold)
         return _Cells(strength[cells], best[cells], _corners(bins[cells], cells, stride))
+
+
+def _padded(image: Image, aspect: float) -> Image:
+    """With a grey margin below or to the right, until neither side is more than `aspect` times the other."""
+    height, width = image.shape[:2]
+    below, right = max(0, round(width / aspect) - height), max(0, round(height / aspect) - width)
+    if not below and not right:
+        return image
+    padded: Image = cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_CONSTANT, value=(_MARGIN,) * 3)
+    return padded
 
 
 def _prepare(image: Image) -> NDArray[np.float32]:

@@ -1,7 +1,8 @@
-"""Flames: colour, flicker and growth together, in the shape of a flame.
+"""Flames: colour, flicker and novelty together, in the shape of a flame.
 
 A red jacket has the colour but walks, a lamp glows but is steady, a printed box flickers as it is turned but is neither
-solid nor brightest at its foot. Tuned on rendered flames and on real things that are none; no real fire was measured.
+solid nor brightest at its foot, a sunset was there before. Tuned on rendered flames and on real things that are none; no
+real fire was measured.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from dataclasses import dataclass
+from statistics import median
 
 import cv2
 import numpy as np
@@ -21,7 +23,11 @@ _LEAST_AREA = 0.0008  # of the picture
 _MOST_AREA = 0.4
 _LOOKS = 8
 _CERTAIN = 0.6
+_FLICKER = 0.2  # share of the outline that changes from look to look
 _BURNING = 4  # looks in a row that must show it: one and a half seconds
+_REGIONS = 4  # followed in each look, the largest ones
+_SAME_PLACE = 0.3  # overlap of the bounds of one fire in two looks
+_GETS_USUAL = 0.03  # share by which a look adds to what is usual: half of it after some twelve seconds
 Mask = NDArray[np.bool_]
 
 
@@ -31,7 +37,8 @@ def flame_mask(image: Image) -> tuple[Mask, NDArray[np.float32]]:
     red, green, blue = small[..., 0], small[..., 1], small[..., 2]
     fiery = (red > 150) & (red > green + 15) & (green >= blue) & (red - blue > 60)
     core = (red > 205) & (green > 100) & (blue < 0.7 * red) & (green < 0.97 * red)
-    count, labels = cv2.connectedComponents((fiery | core).astype(np.uint8))
+    glowing = core | ((red > 225) & (green > 190) & (red - blue > 60))  # the yellow heart of a large fire
+    count, labels = cv2.connectedComponents((fiery | glowing).astype(np.uint8))
     lit = np.zeros(count, bool)
     lit[np.unique(labels[core])] = True
     lit[0] = False
@@ -40,7 +47,7 @@ def flame_mask(image: Image) -> tuple[Mask, NDArray[np.float32]]:
 
 @dataclass(frozen=True)
 class _Region:
-    """The largest fire-coloured region of one look, with its bounds in pixels (bottom and right exclusive)."""
+    """One fire-coloured region of one look, with its bounds in pixels (bottom and right exclusive)."""
 
     mask: Mask
     top: int
@@ -55,50 +62,79 @@ class _Region:
 
 
 class FlameWatch:
-    """Follows the largest fire-coloured region over the last looks; `observe` returns a box labelled "flame", or None."""
+    """Follows the fire-coloured regions of the last looks; `observe` returns a box labelled "flame", or None."""
 
     def __init__(self) -> None:
-        self._past: deque[_Region | None] = deque(maxlen=_LOOKS)
-        self._least: float | None = None
+        self._past: deque[list[_Region]] = deque(maxlen=_LOOKS)
+        self._usual: NDArray[np.float32] | None = None  # how often each pixel had the colour of fire
         self._burns = False
 
     def observe(self, image: Image) -> Box | None:
-        region = _largest(*flame_mask(image))
-        self._past.append(region)
-        area = region.area if region else 0.0
+        mask, green = flame_mask(image)
+        regions = _regions(mask, green)
+        if self._usual is None:
+            self._usual = mask.astype(np.float32)  # what was there from the start is no news
+        self._past.append(regions)
         self._burns = self._burns and any(self._past)
+        best = max(((self._score(region), region) for region in regions), key=lambda pair: pair[0], default=(0.0, None))
+        if not self._burns:  # a fire must not get usual
+            self._usual += _GETS_USUAL * (mask - self._usual)
+        self._burns = self._burns or best[0] >= _CERTAIN
+        return _around(best[1], best[0]) if best[1] and best[0] > 0.2 else None
+
+    def _score(self, region: _Region) -> float:
+        chain = self._chain(region)
+        if len(chain) < _BURNING or not _LEAST_AREA <= region.area <= _MOST_AREA:
+            return 0.0
+        burning = chain[-_BURNING:]
+        flicker = _flicker(burning)
+        score = min(1.0, flicker / _FLICKER) * _anchored(burning) * _flame_like(burning)
         if not self._burns:
-            self._least = area if self._least is None else min(area, self._least * 1.02 + 1e-5)
-        burning = [seen for seen in list(self._past)[-_BURNING:] if seen]
-        if region is None or len(burning) < _BURNING or not _LEAST_AREA <= area <= _MOST_AREA:
-            return None
-        score = min(1.0, _flicker(burning) / 0.25) * _anchored(burning) * _flame_like(burning)
-        score *= 1.0 if self._burns else self._growth(area)  # growth begins a fire; one that burns need not grow
-        self._burns = self._burns or score >= _CERTAIN
-        return _around(region, score) if score > 0.2 else None
+            return score * self._novelty(region)
+        # One that burns need not be new, and a large one changes its outline less and loses its shape.
+        return max(score, _CERTAIN if flicker >= _FLICKER / 3 and len(chain) == _LOOKS else 0.0)
 
-    def _growth(self, area: float) -> float:
-        """1 when the region has at least doubled since it was smallest; a region as old as the watch must grow too."""
-        assert self._least is not None
-        return min(1.0, max(0.0, area / max(self._least, _LEAST_AREA / 4) - 1.0))
+    def _chain(self, region: _Region) -> list[_Region]:
+        """The same region in the looks before, newest last, as far back as it can be followed."""
+        chain = [region]
+        for regions in itertools.islice(reversed(self._past), 1, None):
+            before = max(regions, key=lambda other: _shared(other, chain[0]), default=None)
+            if before is None or _shared(before, chain[0]) < _SAME_PLACE:
+                break
+            chain.insert(0, before)
+        return chain
+
+    def _novelty(self, region: _Region) -> float:
+        """1 where hardly anything had the colour of fire before, 0 where most of it did."""
+        assert self._usual is not None
+        return float(np.clip((0.75 - self._usual[region.mask].mean()) / 0.35, 0, 1))
 
 
-def _largest(mask: Mask, green: NDArray[np.float32]) -> _Region | None:
+def _regions(mask: Mask, green: NDArray[np.float32]) -> list[_Region]:
+    """The largest ones, largest first."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
-    if count < 2:
-        return None
-    number = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
-    left, top, width, height = (int(v) for v in stats[number, :4])
-    inside = labels == number
+    order = sorted(range(1, count), key=lambda number: -int(stats[number, cv2.CC_STAT_AREA]))[:_REGIONS]
+    return [_region(labels == number, [int(v) for v in stats[number, :4]], green) for number in order]
+
+
+def _region(inside: Mask, bounds: list[int], green: NDArray[np.float32]) -> _Region:
+    left, top, width, height = bounds
     rows, light = np.nonzero(inside)[0], green[inside]
     glow = float(np.corrcoef(rows, light)[0, 1]) if np.ptp(rows) and np.ptp(light) else 0.0
     return _Region(inside, top, top + height, left, left + width, glow)
 
 
+def _shared(a: _Region, b: _Region) -> float:
+    """Overlap of the bounds over those of the smaller one."""
+    width, height = min(a.right, b.right) - max(a.left, b.left), min(a.bottom, b.bottom) - max(a.top, b.top)
+    smaller = min((r.right - r.left) * (r.bottom - r.top) for r in (a, b))
+    return width * height / smaller if width > 0 and height > 0 else 0.0
+
+
 def _flicker(burning: list[_Region]) -> float:
-    """How much the outline changes from look to look, as a share of the region, in the steadiest pair: 0 for a still thing."""
+    """How much the outline changes from look to look, as a share of the region, in most pairs: 0 for a still thing."""
     pairs = itertools.pairwise(burning)
-    return min(float((a.mask ^ b.mask).sum()) / float((a.mask | b.mask).sum()) for a, b in pairs)
+    return median(float((a.mask ^ b.mask).sum()) / float((a.mask | b.mask).sum()) for a, b in pairs)
 
 
 def _anchored(burning: list[_Region]) -> float:

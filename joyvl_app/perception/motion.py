@@ -13,6 +13,9 @@ from joyvl_app.domain import Box, Image
 _SIZE = (160, 120)
 _LEAST_STEP = 9.0  # grey levels; below this a difference is sensor noise even in a noiseless clip
 _NOISE_STEPS = 5.0  # times the measured noise
+_FINE = 640
+_LEAST_CONTRAST = 40.0  # grey levels
+_STROKE, _STROKES = 0.4, 0.012  # of the contrast, and of the box
 Grey = NDArray[np.float32]
 
 
@@ -21,6 +24,24 @@ def thumbnail(image: Image) -> Grey:
     small = cv2.resize(image, _SIZE, interpolation=cv2.INTER_AREA)
     grey: Grey = cv2.GaussianBlur(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), (3, 3), 0).astype(np.float32)
     return grey
+
+
+def fine(image: Image) -> Grey:
+    """A larger grey picture, at most 640 wide, in which a changed digit shows."""
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    if grey.shape[1] > _FINE:
+        grey = cv2.resize(grey, (_FINE, round(grey.shape[0] * _FINE / grey.shape[1])), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.GaussianBlur(grey, (3, 3), 0), np.float32)
+
+
+def rewritten(now: Grey, then: Grey, box: Box) -> bool:
+    """Whether strokes within a text's box are others than before: more than a trace differs by much of the contrast."""
+    height, width = now.shape
+    rows, columns = slice(int(box.y0 * height), int(box.y1 * height) + 1), slice(int(box.x0 * width), int(box.x1 * width) + 1)
+    a, b = now[rows, columns], then[rows, columns]
+    contrast = max(_LEAST_CONTRAST, float(np.ptp(b)))
+    difference = a - b
+    return float((np.abs(difference - np.median(difference)) > _STROKE * contrast).mean()) > _STROKES
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
@@ -33,6 +33,9 @@ class Line:
     @property
     def height(self) -> float:
         return self.box.y1 - self.box.y0
+
+
+Reader = Callable[[Image], tuple[Line, ...]]  # a picture's lines, top to bottom
 
 
 class TextReader:
@@ -78,7 +81,7 @@ def region_to_read(changed: Box, known: Iterable[Box]) -> Box | None:
     return region if region.area < _WORTH_CROPPING else None
 
 
-def read_region(reader: TextReader, image: Image, region: Box | None) -> tuple[Line, ...]:
+def read_region(reader: Reader, image: Image, region: Box | None) -> tuple[Line, ...]:
     """Read the whole picture, or a part of it; lines are placed in the whole, those that the part cuts are left out."""
     if region is None:
         return reader(image)

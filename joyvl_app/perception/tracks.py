@@ -15,6 +15,8 @@ _FADE = 0.9  # of its score that a thing keeps from look to look
 _LARGE = 0.3  # of the picture's height: of small things, the weak boxes are mostly other things (cones, posts)
 _WEAK_LOOKS = 3  # in a row
 _PATIENCE = 1.1  # seconds a thing may be unseen (behind a post, misread) before it has left
+_BRIEF = 0.6  # the same for what was seen but once, and at the picture's sides
+_SIDE = 0.04
 _REACH = 1.6  # of its own height: how far a thing may move between two looks
 
 
@@ -32,6 +34,12 @@ class Track:
     @property
     def confirmed(self) -> bool:
         return self.hits >= 2
+
+    @property
+    def patience(self) -> float:
+        """Seconds it may be unseen; what was last seen at the picture's side has most likely walked out of it."""
+        at_side = self.box.x0 <= _SIDE or self.box.x1 >= 1 - _SIDE
+        return _PATIENCE if self.confirmed and not at_side else _BRIEF
 
 
 class Tracker:
@@ -55,8 +63,12 @@ class Tracker:
             if box.score >= (_PERSON_BIRTH if box.label == "person" else _BIRTH) and not self._covered(box):
                 number = next(self._numbers)
                 self._tracks.append(Track(number, replace(box, track=number), t, t))
-        self._tracks = [track for track in self._tracks if t - track.seen <= (_PATIENCE if track.confirmed else 0.6)]
+        self._tracks = [track for track in self._tracks if t - track.seen <= track.patience]
         return list(self._tracks)
+
+    def knows(self, box: Box) -> bool:
+        """Whether such a thing is being followed there."""
+        return any(track.box.label == box.label and _closeness(track.box, box) > 0 for track in self._tracks)
 
     def _hold_on(self, t: float, boxes: Sequence[Box]) -> None:
         """A known thing that was not matched is still there if even a weak box lies where it was (ByteTrack's second look)."""

@@ -33,9 +33,20 @@ class VideoSource:
         while (frame := await loop.run_in_executor(self._pool, next, decoded, None)) is not None:
             yield frame
 
-    async def aclose(self) -> None:
+    def pictures(self, start: float = 0.0, end: float | None = None) -> Iterator[Frame]:
+        """The same frames without waiting, from `start` up to `end`."""
+        for frame in self._decode():
+            if end is not None and frame.t >= end:
+                return
+            if frame.t >= start:
+                yield frame
+
+    def close(self) -> None:
         self._pool.submit(self._container.close)
         self._pool.shutdown(wait=True)
+
+    async def aclose(self) -> None:
+        self.close()
 
     def _decode(self) -> Iterator[Frame]:
         began: float | None = None

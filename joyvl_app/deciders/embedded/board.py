@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -45,6 +45,7 @@ class Reading:
     lines: tuple[Line, ...]
     thumbnail: Grey
     region: Box | None = None  # what was read; None is the whole picture
+    fine: Grey | None = field(default=None, repr=False)  # the same picture, larger: a changed digit shows in it
 
 
 class TextBoard:
@@ -53,6 +54,7 @@ class TextBoard:
     def __init__(self) -> None:
         self.entries: list[Entry] = []
         self.read_t: float | None = None
+        self.thumbnail: Grey | None = None  # the picture that was read last
 
     def observe(self, reading: Reading, now: Grey) -> None:
         """`now` is the newest thumbnail: what was read is believed if it still stands there unchanged."""
@@ -73,7 +75,7 @@ class TextBoard:
         self.entries = [entry for entry in self.entries if entry.missed < _GONE_AFTER]
         self.entries += [Entry(line, reading.t, sure=_unrest(reading.thumbnail, now, line.box) < _STILL) for line in found]
         self.entries = sorted(self.entries, key=lambda e: (round(e.line.box.y0 * 24), e.line.box.x0))[:_MOST]
-        self.read_t = reading.t
+        self.read_t, self.thumbnail = reading.t, reading.thumbnail
 
     @property
     def visible(self) -> list[Entry]:

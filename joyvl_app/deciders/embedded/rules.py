@@ -18,6 +18,7 @@ _GREETED = 6.0  # seconds away until "welcome back"
 _SETTLED = 0.8  # seconds that a number must hold
 _RESTLESS_LOOKS = 10  # looks for which a wrong number may stand while the true one does not settle
 _STEADY_LOOKS = 4
+_SETTLED_LOOKS = 3
 _FACE_SURE = 0.7
 
 
@@ -138,7 +139,7 @@ class CountRule:
 
     def urge(self, scene: Scene, t: float) -> Urge | None:
         levels = scene.levels(self._spec.target.labels)
-        if len(levels) < _STEADY_LOOKS:
+        if len(levels) < _SETTLED_LOOKS:
             return None
         value, sure = self._settled(levels)
         if self._announced is None and sure > 0.5:  # "whenever it changes": changes start from the first steady number
@@ -148,10 +149,13 @@ class CountRule:
         return Urge(sure, self._sentence(value), self._commit(value), False, levels[-1].boxes)
 
     def _settled(self, levels: Sequence[Level]) -> tuple[int, float]:
-        """The newest number and how sure it is: three equal looks settle it; one that never settles is averaged out."""
+        """The newest number and how sure it is: three equal looks settle it, two settle a fall, for which the tracker has
+        waited already; one that never settles is averaged out."""
         counts = [level.count for level in levels]
         run = len(_trailing(levels, lambda level: level.count == counts[-1]))
-        if run < 3 and len(_trailing(levels, lambda level: level.count != self._announced)) >= _RESTLESS_LOOKS:
+        if run == 2 and counts[-1] < (self._announced or 0) and len(set(counts[-5:])) == 2:
+            return counts[-1], 0.55
+        if run < _SETTLED_LOOKS and len(_trailing(levels, lambda level: level.count != self._announced)) >= _RESTLESS_LOOKS:
             return median_low(counts), 0.55
         return counts[-1], 1.0 - 0.72**run if levels[-1].t - levels[-run].t >= _SETTLED else 0.3
 

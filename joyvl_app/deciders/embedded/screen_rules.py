@@ -22,6 +22,7 @@ _SLIDE_SHARE = 0.02  # share of the picture that must differ for a slide whose w
 _SCENE_SHARE = 0.25  # and for a scene without words
 _DIGITS = re.compile(r"\d+")
 _FACES_SECONDS = 30.0
+_BRIEF_FACE = 6.0  # seconds after which a face that gives way to another is a text of its own
 _MOST_SHAPES = 50
 _MOST_READ = 300  # characters read aloud at once
 
@@ -55,11 +56,10 @@ class ReadRule:
     """Reads new text aloud, top to bottom, once."""
 
     def __init__(self, spec: Read) -> None:
-        self._spec, self._said = spec, _Said()
-        self._faces: dict[str, dict[str, float]] = {}
+        self._spec, self._said, self._tickers = spec, _Said(), _Tickers()
 
     def urge(self, scene: Scene, t: float) -> Urge | None:
-        texts = [entry.text for entry in scene.board.visible if not self._ticks(entry.text, t)]
+        texts = self._tickers.sift([entry.text for entry in scene.board.visible], t)
         new = self._said.fresh(texts, t)
         if not new:
             return None
@@ -67,18 +67,39 @@ class ReadRule:
         text = phrase("says", self._spec.zh, text=shortened(joined(new), _MOST_READ))
         return Urge(_sure(scene, new, t), text, self._said.add(new, t), False, boxes)
 
-    def _ticks(self, text: str, t: float) -> bool:
-        """A clock or a counter: the same words with ever other digits. After its third face it is not read any more."""
-        shape = _DIGITS.sub("#", text)
-        if shape == text or PRICE.search(text):
-            return False
-        faces = self._faces.setdefault(shape, {})
-        faces[text] = t
-        for old in [face for face, seen in faces.items() if t - seen > _FACES_SECONDS]:
-            del faces[old]
+
+class _Tickers:
+    """Clocks and counters: the same words with ever other digits. They are not read once a face gave way to another within
+    seconds, nor after their third face; a price is never a counter."""
+
+    def __init__(self) -> None:
+        self._faces: dict[str, dict[str, float]] = {}  # shape → face → since when
+        self._ticking: set[str] = set()
+
+    def sift(self, texts: list[str], t: float) -> list[str]:
+        """The texts that do not tick."""
+        for text in texts:
+            self._note(text, texts, t)
         if len(self._faces) > _MOST_SHAPES:
-            del self._faces[next(iter(self._faces))]
-        return len(faces) > 2
+            self._ticking.discard(oldest := next(iter(self._faces)))
+            del self._faces[oldest]
+        return [text for text in texts if _shape(text) not in self._ticking]
+
+    def _note(self, text: str, there: list[str], t: float) -> None:
+        shape = _shape(text)
+        if shape == text or PRICE.search(text):
+            return
+        faces = self._faces.setdefault(shape, {})
+        if text in faces:
+            return
+        brief = any(face not in there and t - since < _BRIEF_FACE for face, since in faces.items())
+        self._faces[shape] = faces = {face: since for face, since in faces.items() if t - since <= _FACES_SECONDS} | {text: t}
+        if brief or len(faces) > 2:
+            self._ticking.add(shape)
+
+
+def _shape(text: str) -> str:
+    return _DIGITS.sub("#", text)
 
 
 class SpotRule:
@@ -115,7 +136,7 @@ class SlideRule:
     def __init__(self, spec: Slides) -> None:
         self._spec = spec
         self._kept: Grey | None = None
-        self._words = ""
+        self._words = self._title = ""
         self._rested: float | None = None
 
     def urge(self, scene: Scene, t: float) -> Urge | None:
@@ -126,7 +147,11 @@ class SlideRule:
         share = 1.0 if self._kept is None else scene.motion.differs(look.thumbnail, self._kept)
         if words and share >= _SLIDE_SHARE and not same_text(words, self._words):
             title = board.title()
-            commit = self._commit(look.thumbnail, words)
+            read = look.thumbnail if board.thumbnail is None else board.thumbnail  # a newer picture has newer words
+            if self._grows(title, words):
+                self._commit(read, words)()
+                return None
+            commit = self._commit(read, words, title)
             boxes = tuple(entry.line.box for entry in board.visible if entry.text == title)
             return Urge(_SURE, phrase("slide", self._spec.zh, title=shortened(title.rstrip(".。"))), commit, False, boxes)
         if self._has_another_scene(scene, share, words):
@@ -144,9 +169,14 @@ class SlideRule:
         self._rested = look.t if self._rested is None else self._rested
         return board.read_t >= self._rested and (not words or same_text(words, self._words))
 
-    def _commit(self, thumbnail: Grey, words: str) -> Callable[[], None]:
+    def _grows(self, title: str, words: str) -> bool:
+        """Under the same title, lines have come: the slide builds up, it is not another one."""
+        return bool(title) and same_text(title, self._title) and len(words) >= len(self._words)
+
+    def _commit(self, thumbnail: Grey, words: str, title: str | None = None) -> Callable[[], None]:
         def commit() -> None:
             self._kept, self._words, self._rested = thumbnail, words, None
+            self._title = self._title if title is None else title
 
         return commit
 

@@ -40,21 +40,23 @@ from joyvl_app.deciders.embedded.understood import understood
 from joyvl_app.deciders.embedded.words import is_chinese
 from joyvl_app.domain import Box, Decision, Delegate, Evidence, Frame, Moment, Respond, Silence, acts
 from joyvl_app.perception.eyes import Eyes, Nets
-from joyvl_app.perception.motion import Grey
-from joyvl_app.perception.reader import TextReader, read_region, region_to_read, same_text
+from joyvl_app.perception.motion import Grey, fine, rewritten
+from joyvl_app.perception.reader import Reader, read_region, region_to_read, same_text
 from joyvl_app.ports import Clock
 from joyvl_app.worker import Worker
 
 _READ_AGAIN = 0.9  # seconds between readings: one a second
 _READ_ANYWAY = 5.0  # seconds between readings when no rule asks for text: questions about it must find something
 _STILL_SECONDS = 0.5
+_IN_DOUBT = 0.25  # the probability from which a silence may soon be over
+_HURRY_EVERY = 0.7  # seconds between decisions ahead of their time
 _UNREAD = 0.0015  # share of the picture that may differ before it is read again
 
 
 class EmbeddedWatcher:
     """One session. Detection runs within the decision; text is read behind it and believed a second later."""
 
-    def __init__(self, nets: Nets, reader: TextReader, seeing: Worker, reading: Worker, clock: Clock) -> None:
+    def __init__(self, nets: Nets, reader: Reader, seeing: Worker, reading: Worker, clock: Clock) -> None:
         self._nets, self._reader, self._clock = nets, reader, clock
         self._seeing, self._reading = seeing, reading
         self.news = asyncio.Event()
@@ -71,6 +73,9 @@ class EmbeddedWatcher:
         self._asked: list[Ask] = []
         self._read_task: asyncio.Task[Reading] | None = None
         self._last_read: Reading | None = None
+        self._soon: asyncio.Task[None] | None = None
+        self._again: asyncio.Task[None] | None = None
+        self._hurried = -_HURRY_EVERY
 
     def understood(self, instruction: str, language: str) -> str:
         zh = is_chinese(instruction) or (language == "zh" and not instruction)
@@ -84,13 +89,34 @@ class EmbeddedWatcher:
         self._take_in_reading()
         if moment.frames:
             self._read_ahead(moment.frames[-1], moment.t)
-        return self._choose(moment)
+        decision = self._choose(moment)
+        if self._eyes.in_doubt and not (self._again and not self._again.done()):
+            self._again = asyncio.create_task(self._look_again())
+        if isinstance(decision, Silence) and decision.p_act >= _IN_DOUBT:
+            self._decide_soon(moment.t)
+        return decision
 
     async def aclose(self) -> None:
-        if self._read_task:
-            self._read_task.cancel()
-            with suppress(asyncio.CancelledError, Exception):
-                await self._read_task
+        for task in (self._read_task, self._soon, self._again):
+            if task:
+                task.cancel()
+                with suppress(asyncio.CancelledError, Exception):
+                    await task
+
+    async def _look_again(self) -> None:
+        """Between two decisions: what a second view confirms deserves a decision at once."""
+        if await self._seeing.run(self._eyes.look_again):
+            self.news.set()
+
+    def _decide_soon(self, t: float) -> None:
+        """Something may have begun: the look that settles it need not wait for the next second."""
+        if t - self._hurried >= _HURRY_EVERY:
+            self._hurried = t
+            self._soon = asyncio.create_task(self._ask_at(self._clock.now() + _STILL_SECONDS))
+
+    async def _ask_at(self, t: float) -> None:
+        await self._clock.sleep_until(t)
+        self.news.set()
 
     # --- instruction → rules ---------------------------------------------------------------------------------------
 
@@ -137,7 +163,7 @@ class EmbeddedWatcher:
         if last and t - last.t < (_READ_AGAIN if self._wants_text() else _READ_ANYWAY):
             return
         unchanged = last and self._eyes.motion.differs(look.thumbnail, last.thumbnail) < _UNREAD
-        if unchanged and self._settled():
+        if unchanged and self._settled() and not self._rewritten(frame):
             return
         region = None
         if last and not unchanged and (changed := self._eyes.motion.changed_region(look.thumbnail, last.thumbnail)):
@@ -146,6 +172,14 @@ class EmbeddedWatcher:
 
     def _wants_text(self) -> bool:
         return any(isinstance(spec, Read | Spot | Slides | Timer) for spec in self._rules)
+
+    def _rewritten(self, frame: Frame) -> bool:
+        """Whether a known text has other strokes now: a single digit is too small for the thumbnail."""
+        then, entries = self._last_read.fine if self._last_read else None, self._scene.board.entries
+        if then is None or not entries:
+            return False
+        now = fine(frame.image)
+        return now.shape == then.shape and any(rewritten(now, then, entry.line.box) for entry in entries)
 
     def _settled(self) -> bool:
         return all(entry.sure and not entry.missed for entry in self._scene.board.entries)
@@ -158,7 +192,7 @@ class EmbeddedWatcher:
             # Long enough for a fade to show that it is one: half-faded readings must not be believed.
             await self._clock.sleep_until(began + _STILL_SECONDS)
             self.news.set()
-        return Reading(frame.t, lines, thumbnail, region)
+        return Reading(frame.t, lines, thumbnail, region, fine(frame.image) if self._wants_text() else None)
 
     # --- urges → decision ------------------------------------------------------------------------------------------
 

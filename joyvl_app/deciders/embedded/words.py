@@ -18,8 +18,9 @@ _TABLE: dict[str, tuple[str, str, str]] = {
         "teacher shopper burglar thief neighbour neighbor courier postman driver they he she me myself",
         "有人 人员 顾客 客人 访客 来客 陌生人 行人 路人 小孩 孩子 男人 女人 老人 主播 老师 学生 小偷 快递员 员工 人影 谁",
     ),
-    "flame": ("火焰", "fire flames blaze burning", "火 着火 起火 火苗 明火 失火"),
+    "flame": ("火焰", "fire flames blaze burning burns", "火 着火 起火 火苗 明火 失火"),
     "motion": ("动静", "movement anything moves something moves any motion", "动静 有东西动 移动 活动"),
+    "picture of a person": ("人像", "", ""),
     "face": ("脸", "faces", "人脸 面孔"),
     "bicycle": ("自行车", "bike cycle", "单车"),
     "car": ("汽车", "automobile sedan taxi", "车 轿车 小车 车辆"),
@@ -86,7 +87,14 @@ _GROUPS: dict[str, tuple[str, ...]] = {
     "机动车": ("car", "truck", "bus", "motorcycle"),
     "水果": ("apple", "orange", "banana"),
 }
-_IRREGULAR = {"person": "people", "sheep": "sheep", "scissors": "scissors", "knife": "knives", "mouse": "mice"}
+_IRREGULAR = {
+    "person": "people",
+    "picture of a person": "pictures of people",
+    "sheep": "sheep",
+    "scissors": "scissors",
+    "knife": "knives",
+    "mouse": "mice",
+}
 _NOT_THINGS = re.compile(
     "马上|立马|马路|火锅|火箭|火腿|火力|火星|分钟|钟头|点钟|钟后|包裹|包括|包含|红包|面包|书包店|人民币|人工|人类|机器人|"
     "狗粮|猫粮|牛奶|牛肉|羊肉|车站|车票|书记|球员|苹果(?=手机|电脑)|动静态|谁(?=的)"

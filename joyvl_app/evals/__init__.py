@@ -1,0 +1,1 @@
+"""Measuring presence: cases, replay, metrics, report. Nothing here knows the page."""

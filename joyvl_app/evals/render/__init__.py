@@ -1,0 +1,1 @@
+"""The seeded renderer: a screenplay becomes a clip whose events have exact times."""

@@ -1,0 +1,89 @@
+"""Many jobs, one after the other or in several processes; what belongs to one clip stays together, so that it is seen once."""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from itertools import groupby
+from multiprocessing import get_context
+from pathlib import Path
+
+from joyvl_app.errors import JoyError
+from joyvl_app.evals.replay import Job, Replayer
+from joyvl_app.settings import Settings
+
+_ASK_EVERY = 50  # turns of a busy event loop
+Done = Callable[[Job, str], None]  # a job that is through, and its error or ""
+
+
+def run_jobs(jobs: Sequence[Job], settings: Settings, cache: Path, processes: int, done: Done) -> None:
+    """Run all jobs; a job that fails is reported by `done` and the others go on. Raises JoyError when nothing can start."""
+    batches = _batches(jobs)
+    if processes == 1:
+        for batch in batches:
+            _run_batch(batch, settings, cache, done)
+        return
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        futures = {pool.submit(_run_apart, batch, settings, cache): batch for batch in batches}
+        try:
+            for future in as_completed(futures):
+                for job, error in zip(futures[future], future.result(), strict=True):
+                    done(job, error)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _batches(jobs: Sequence[Job]) -> list[list[Job]]:
+    """One decider on one clip, the longest first, so that the last batch is a short one."""
+
+    def name(job: Job) -> tuple[str, str]:
+        return job.decider, job.case.clip
+
+    batches = [list(batch) for _, batch in groupby(sorted(jobs, key=name), key=name)]
+    return sorted(batches, key=lambda batch: -sum(job.case.seconds for job in batch))
+
+
+def _run_apart(batch: list[Job], settings: Settings, cache: Path) -> list[str]:
+    errors: dict[int, str] = {}
+    places = {id(job): place for place, job in enumerate(batch)}
+
+    def done(job: Job, error: str) -> None:
+        errors[places[id(job)]] = error
+
+    _run_batch(batch, settings, cache, done)
+    return [errors[place] for place in range(len(batch))]
+
+
+def _run_batch(batch: list[Job], settings: Settings, cache: Path, done: Done) -> None:
+    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(_Unhurried())) as runner:
+        runner.run(_replay_all(batch, settings, cache, done))
+
+
+class _Unhurried(selectors.DefaultSelector):
+    """Asks the system for news only when the loop would wait, or now and then: the manual clock turns the loop hundreds of times
+    for a second of footage, and each question is a system call."""
+
+    _turns = 0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        self._turns += 1
+        if timeout == 0 and self._turns % _ASK_EVERY:
+            return []
+        return super().select(timeout)
+
+
+async def _replay_all(batch: list[Job], settings: Settings, cache: Path, done: Done) -> None:
+    replayer = Replayer(batch[0].decider, settings, cache)
+    try:
+        await replayer.start()
+        for job in batch:
+            try:
+                await replayer.replay(job)
+                done(job, "")
+            except JoyError as error:
+                done(job, str(error))
+    finally:
+        await replayer.aclose()
