@@ -109,7 +109,7 @@ def test_comparing_tells_what_changed(place: Path, capsys: pytest.CaptureFixture
     told = capsys.readouterr().out
     assert "embedded: 3 cases in both" in told
     assert "F1: 1.000 → 0.667" in told  # 2·1 / (1 turn + 2 events)
-    assert "sale: hits 1 → 0, turns 1 → 0" in told and "nobody" not in told
+    assert "sale: hits 1 → 0, timing hits 1 → 0, turns 1 → 0" in told and "nobody" not in told
 
 
 @pytest.mark.parametrize(

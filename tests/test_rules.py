@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,8 +12,8 @@ from joyvl_app.deciders.embedded.board import Reading, TextBoard
 from joyvl_app.deciders.embedded.questions import answer
 from joyvl_app.deciders.embedded.rules import AppearRule, CountRule, ExpressRule, GreetRule, LeaveRule, Rule
 from joyvl_app.deciders.embedded.scene import Scene
-from joyvl_app.deciders.embedded.screen_rules import ReadRule, SpotRule, TimerRule
-from joyvl_app.deciders.embedded.specs import Appear, Count, Express, Greet, Leave, Read, Spot, Timer
+from joyvl_app.deciders.embedded.screen_rules import ReadRule, SlideRule, SpotRule, TimerRule
+from joyvl_app.deciders.embedded.specs import Appear, Count, Express, Greet, Leave, Read, Slides, Spot, Timer
 from joyvl_app.deciders.embedded.words import Target
 from joyvl_app.domain import Box, acts
 from joyvl_app.perception.eyes import Look
@@ -254,6 +255,37 @@ def test_prices_of_many_countries() -> None:
 def test_a_clock_on_screen_is_not_read_every_second() -> None:
     pages = [[f"CAM 1 12:00:{second:02}"] for second in range(40)]
     assert len(read_through(ReadRule(Read()), pages)) <= 2
+
+
+def test_what_gives_way_within_seconds_ticks_and_what_stands_is_read() -> None:
+    counter = [[f"Visitors {240 + second // 3}"] for second in range(30)]
+    assert read_through(ReadRule(Read()), counter) == ["It says: Visitors 240"]
+    gates = [["Gate 12"]] * 12 + [["Gate 14"]] * 5
+    assert read_through(ReadRule(Read()), gates) == ["It says: Gate 12", "It says: Gate 14"]
+    both = [["Chapter 1", "Chapter 2"]] * 4
+    assert read_through(ReadRule(Read()), both) == ["It says: Chapter 1 Chapter 2"]
+
+
+def slides(pages: Sequence[Sequence[str]]) -> list[str]:
+    """Each page another picture, read in the same second."""
+    rule, scene, said = SlideRule(Slides()), Scene(), []
+    scene.motion = Motion()
+    for second, texts in enumerate(pages):
+        picture = np.full((120, 160), 40.0, np.float32)
+        picture[10 * second : 10 * second + 10] += 90.0
+        scene.observe(replace(look(float(second), 0), thumbnail=picture))
+        lines = tuple(line(text, 0.1 + 0.2 * n) for n, text in enumerate(texts))
+        for _ in range(2):
+            scene.board.observe(Reading(float(second), lines, picture), picture)
+        if urge := rule.urge(scene, float(second)):
+            urge.commit()
+            said.append(urge.text)
+    return said
+
+
+def test_a_slide_that_builds_up_is_one_slide() -> None:
+    pages = [["ROAST"], ["ROAST", "light and sour"], ["ROAST", "light and sour", "dark"], ["SHOPS", "at the corner"]]
+    assert slides(pages) == ["New slide: ROAST.", "New slide: SHOPS."]
 
 
 def test_the_present_is_forgotten_when_there_is_no_picture() -> None:

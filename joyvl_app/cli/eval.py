@@ -12,7 +12,7 @@ from rich.table import Table
 
 from joyvl_app.errors import BadInput
 from joyvl_app.evals.compare import common_deciders, compare, load_metrics
-from joyvl_app.evals.evaluation import Evaluation, dump, evaluate, metrics, plan, with_baselines, write
+from joyvl_app.evals.evaluation import Evaluation, check_folder, dump, evaluate, metrics, plan, with_baselines, write
 from joyvl_app.evals.replay import Job
 from joyvl_app.evals.report import verdicts, write_report
 from joyvl_app.evals.sheet import draw_sheet
@@ -58,6 +58,7 @@ def _evaluate(options: argparse.Namespace, settings: Settings) -> int:
     deciders = with_baselines(options.decider or [_default(settings)])
     suite = _chosen(options, settings, options.what, console)
     out: Path = options.out or settings.data_dir / "eval"
+    check_folder(out)
     told: dict[str, object] = {}
 
     def fill(folder: Path) -> None:
@@ -110,10 +111,12 @@ def _print_summary(told: dict[str, object], suite: Suite, out: Path) -> None:
         table.add_row(name, *(_cell(s[key]) for key in keys))
     console.print(table)
     first = next(iter(deciders))
-    for row in verdicts(told, first):
+    for row in verdicts(told, first) if deciders[first]["test"]["targeted"]["n_cases"] else []:
         console.print(
             f"{first}: {row['name']} {_cell(row['figure'])} ({row['sign']} {row['bound']}): {'met' if row['met'] else 'missed'}"
         )
+    for item in told["failed"]:  # type: ignore[attr-defined]
+        console.print(f"failed: {item['case']} with {item['decider']}: {item['why']}", markup=False)
     for case, why in suite.missing:
         console.print(f"not run: {case}: {why}", markup=False)
     console.print(f"{out / 'report.html'}", markup=False)
@@ -146,7 +149,10 @@ def _compare(folders: list[str]) -> int:
 def _sheets(options: argparse.Namespace, settings: Settings) -> int:
     suite = _chosen(options, settings, options.what[1:], Console(stderr=True))
     out: Path = options.out or settings.data_dir / "sheets"
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"Cannot write to {out}: {error.strerror}.") from error
     for case in suite.cases:
         draw_sheet(case, suite.clips[case.clip], out / f"{case.id}.png")
         print(out / f"{case.id}.png", flush=True)

@@ -6,6 +6,7 @@ the cases on it; every fault is told with file, case and field, and nothing runs
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated, Literal, Self
@@ -70,10 +71,22 @@ class Expected(Strict):
         return self.t - EARLY, (self.t if self.until is None else self.until) + self.poll
 
     @model_validator(mode="after")
-    def _not_negative(self) -> Self:
+    def _can_be_met(self) -> Self:
         if self.until is not None and self.until < self.t:
             raise ValueError(f"until ({self.until:g}) lies before t ({self.t:g})")
+        for wording in self.accept:
+            if wording.startswith("re:"):
+                _compiled(wording)
+            elif not re.search(r"\w", wording):
+                raise ValueError(f"accept: '{wording}' holds no word")
         return self
+
+
+def _compiled(wording: str) -> None:
+    try:
+        re.compile(wording[3:])
+    except re.error as error:
+        raise ValueError(f"accept: '{wording}' is no regular expression ({error})") from error
 
 
 class Loop(Strict):
@@ -99,6 +112,7 @@ class CaseSpec(Strict):
     language: Literal["en", "zh"] = "en"
     sensitivity: float = Field(default=0.0, ge=-4, le=4)
     loop: Loop | None = None
+    footage: Footage | None = None  # where it is not the clip's: a rendered flame in a real street
     start: _Seconds = 0.0  # the case watches the clip from here …
     end: _Seconds | None = None  # … to here
     tags: tuple[_Id, ...] = Field(default=(), max_length=20)
@@ -106,21 +120,30 @@ class CaseSpec(Strict):
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        for first, second in pairwise(sorted((e.t, e.until) for e in self.events if e.until is not None)):
-            if second[0] < first[1]:
-                raise ValueError(f"events: the windows {first} and {second} overlap")
-        for name, spans in (("quiet", self.quiet or ()),):
-            for start, end in spans:
-                if not 0 <= start < end:
-                    raise ValueError(f"{name}: ({start:g}, {end:g}) is not a span of time")
-            for a, b in pairwise(sorted(spans)):
-                if b[0] < a[1]:
-                    raise ValueError(f"{name}: the windows {a} and {b} overlap")
-        for span in self.quiet or ():
-            for event in self.events:
-                if event.window[0] < span[1] and span[0] < event.window[1]:
-                    raise ValueError(f"quiet: the window {span} overlaps that of the event at {event.t:g}")
+        for a, b in pairwise(sorted((e.t, e.until or e.t) for e in self.events)):
+            if b[0] < a[1]:
+                raise ValueError(f"events: the windows {a} and {b} overlap")
+        spans = sorted(self.quiet or ())
+        for start, end in spans:
+            if not 0 <= start < end:
+                raise ValueError(f"quiet: ({start:g}, {end:g}) is not a span of time")
+        for a, b in pairwise(spans):
+            if b[0] < a[1]:
+                raise ValueError(f"quiet: the windows {a} and {b} overlap")
+        self._apart(spans)
+        if self.end is not None and self.end <= self.start:
+            raise ValueError(f"end ({self.end:g}) does not lie after start ({self.start:g})")
         return self
+
+    def _apart(self, spans: list[Span]) -> None:
+        """No event may be timely in a quiet span. Both are few or in order, so a sorted walk suffices."""
+        windows = sorted(event.window for event in self.events)
+        place = 0
+        for start, end in spans:
+            while place < len(windows) and windows[place][1] <= start:
+                place += 1
+            if place < len(windows) and windows[place][0] < end:
+                raise ValueError(f"quiet: the window {(start, end)} overlaps that of an event {windows[place]}")
 
 
 @dataclass(frozen=True)
@@ -133,14 +156,11 @@ class Case:
     clip: str
     footage: Footage
     seconds: float
+    looped: bool = False  # the same pictures come again, by a loop or by cuts that go to and fro
 
     @property
     def id(self) -> str:
         return self.spec.id
-
-    @property
-    def looped(self) -> bool:
-        return self.spec.loop is not None
 
     @property
     def quiet(self) -> tuple[Span, ...]:
@@ -156,7 +176,10 @@ def _between(spec: CaseSpec, seconds: float) -> tuple[Span, ...]:
     """All that is left of the clip outside the events' windows and the first seconds after a sentence."""
     taken = [event.window for event in spec.events]
     taken += [(said.t, said.t + _REPLY) for said in (*spec.heard, *spec.instructions)]
-    taken += [(0.0, _REPLY)] if spec.instruction.strip() and spec.events else []
+    if not spec.instruction.strip():  # before anything was asked, silence is no merit
+        taken.append((0.0, min((said.t for said in spec.instructions), default=0.0)))
+    elif spec.events:
+        taken.append((0.0, _REPLY))
     spans, free = [], 0.0
     for start, end in sorted(taken):
         if start - free >= _LEAST_QUIET:

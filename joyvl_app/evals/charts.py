@@ -41,9 +41,9 @@ def timeline(played: Played) -> Markup:
 
 
 def histogram(delays: Sequence[float]) -> Markup:
-    """Delays of all hits in bins of a quarter second, −1 … +2 s and beyond."""
+    """Delays of all hits in bins of a quarter second, −1 … +2 s; the last bin holds everything later."""
     bins = [-1 + 0.25 * step for step in range(13)]
-    counts = [sum(low <= delay < low + 0.25 for delay in delays) for low in bins]
+    counts = [sum(low <= delay < low + 0.25 for delay in delays) for low in bins[:-1]] + [sum(d >= bins[-1] for d in delays)]
     most = max(counts, default=0) or 1
     bars = [
         Markup('<rect class="bar" x="{}" y="{:.1f}" width="34" height="{:.1f}"><title>{:+.2f} s: {}</title></rect>').format(
@@ -60,7 +60,8 @@ def histogram(delays: Sequence[float]) -> Markup:
 
 def precision_recall(curve: Sequence[dict[str, Any]]) -> Markup:
     """Recall to the right, precision upwards, a point for each sensitivity."""
-    points = [(p["recall"], p["precision"], p["sensitivity"]) for p in curve if p["recall"] is not None and p["precision"]]
+    drawn = [p for p in curve if p["recall"] is not None and p["precision"] is not None]
+    points = [(p["recall"], p["precision"], p["sensitivity"]) for p in drawn]
     places = [(40 + 220 * recall, 230 - 220 * precision, s) for recall, precision, s in points]
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y, _ in places)
     dots = [

@@ -33,9 +33,20 @@ class Cut(Strict):
     to: float = Field(gt=0)
     seconds: float | None = Field(default=None, gt=0, le=600)
 
+    @model_validator(mode="after")
+    def _forwards(self) -> Cut:
+        if self.to <= self.since:
+            raise ValueError(f"to ({self.to:g}) does not lie after from ({self.since:g})")
+        return self
+
     @property
     def length(self) -> float:
         return self.seconds or self.to - self.since
+
+    @property
+    def loops(self) -> bool:
+        """Whether the same pictures come again."""
+        return self.length > 1.01 * (self.to - self.since)
 
 
 class ClipSpec(Strict):
@@ -85,8 +96,12 @@ def clip_seconds(clip: Clip) -> float:
     if clip.edit:
         return sum(cut.length for cut in clip.edit)
     source = VideoSource(clip.path, _RATE, 64)
-    source.close()
-    return source.seconds or 0.0
+    try:
+        if source.seconds:
+            return source.seconds
+        return max(frame.t for frame in source.pictures()) + 1 / _RATE  # some recorders store no duration
+    finally:
+        source.close()
 
 
 def open_clip(clip: Clip, case: CaseSpec, max_side: int) -> Source:
@@ -182,10 +197,19 @@ def _collected(clip: Clip, case: CaseSpec, max_side: int, rate: int) -> list[Ima
 
 def _between(path: Path, start: float, end: float | None, max_side: int, rate: int) -> list[Image]:
     source = VideoSource(path, rate, max_side)
+    images: list[Image] = []
+    last: Image | None = None
     try:
-        images = [frame.image for frame in source.pictures(start, end)]
+        for frame in source.pictures(0.0, end):  # onto an even grid: each picture stays until the next one comes
+            while last is not None and start + len(images) / rate < frame.t - 1e-3:
+                images.append(last)
+            last = frame.image
     finally:
         source.close()
+    if last is not None and end is not None:
+        images += [last] * max(0, round((end - start) * rate) - len(images))
+    elif last is not None:
+        images.append(last)
     if not images:
         raise BadInput(f"{path.name} has no picture between {start:g} and {end or 0:g} s.")
     return images

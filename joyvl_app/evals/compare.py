@@ -14,6 +14,13 @@ from joyvl_app.evals.cases import TARGETED
 from joyvl_app.evals.evaluation import SCHEMA
 from joyvl_app.evals.metrics import bootstrap_f1
 
+_COUNTED = {
+    "hits": "hits",
+    "timing_hits": "timing hits",
+    "turns": "turns",
+    "false_alarms": "false alarms",
+    "duplicates": "repeats",
+}
 _COLUMNS = (("F1", "hits"), ("timing F1", "timing_hits"))
 
 
@@ -54,7 +61,7 @@ def load_metrics(folder: Path) -> dict[str, Any]:
         raise BadInput(f"There is no evaluation in {folder}: {path.name} cannot be read.") from error
     except ValueError as error:
         raise BadInput(f"{path} is not an evaluation's metrics.") from error
-    if not isinstance(told, dict) or told.get("schema") != SCHEMA:
+    if not isinstance(told, dict) or told.get("schema") != SCHEMA or not isinstance(told.get("deciders"), dict):
         raise BadInput(f"{path} is not an evaluation of this version; run it again.")
     return told
 
@@ -105,7 +112,7 @@ def _alarms(old: dict[str, Any], new: dict[str, Any], names: list[str]) -> Diffe
 
 def _change(name: str, old: dict[str, Any], new: dict[str, Any]) -> str:
     parts = []
-    for key, words in (("hits", "hits"), ("turns", "turns"), ("false_alarms", "false alarms"), ("duplicates", "repeats")):
+    for key, words in _COUNTED.items():
         if old[key] != new[key]:
             parts.append(f"{words} {old[key]} → {new[key]}")
     if old["events"] != new["events"]:

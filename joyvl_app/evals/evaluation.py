@@ -7,7 +7,7 @@ import platform
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,7 @@ def plan(suite: Suite, deciders: Sequence[str], sweep: bool, logs: Path) -> list
     """All runs: every case for every decider, and cases with events again at other sensitivities."""
     jobs = [_job(suite, case, name, 0.0, logs) for name in deciders for case in suite.cases]
     if sweep:
-        eventful = [case for case in suite.cases if case.spec.events and not case.looped and case.spec.capability in TARGETED]
+        eventful = [case for case in suite.cases if case.spec.events and not case.spec.loop and case.spec.capability in TARGETED]
         sensible = [name for name in deciders if name not in BASELINES]
         jobs += [_job(suite, case, name, s, logs) for name in sensible for s in SWEEP for case in eventful]
     return jobs
@@ -68,17 +68,17 @@ def evaluate(
     suite: Suite, jobs: Sequence[Job], settings: Settings, cache: Path, processes: int, told: Callable[[Job], None]
 ) -> Evaluation:
     """Run the jobs and read their logs."""
-    result = Evaluation(suite)
+    result, failed = Evaluation(suite), set[Path]()
 
     def done(job: Job, error: str) -> None:
         told(job)
         if error:
-            result.failed.append((job.decider, job.case.id, error))
+            result.failed.append((job.name, job.case.id, error))
+            failed.add(job.log)
 
     run_jobs(jobs, settings, cache / "perception.sqlite", processes, done)
-    failed = {(decider, case) for decider, case, _ in result.failed}
     for job in jobs:
-        if (job.decider, job.case.id) not in failed:
+        if job.log not in failed:
             _take_in(result, job)
     return result
 
@@ -98,13 +98,20 @@ def metrics(result: Evaluation) -> dict[str, Any]:
     }
 
 
+def check_folder(folder: Path) -> None:
+    """Raises BadInput when results may not be put there."""
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise BadInput(f"{folder} is no folder; name a new one.")
+    if folder.exists() and any(folder.iterdir()) and not (folder / "metrics.json").exists():
+        raise BadInput(f"{folder} holds other things; name a new folder or an earlier evaluation's.")
+
+
 def write(folder: Path, fill: Callable[[Path], None]) -> None:
     """Let `fill` make the folder's contents beside it and put them in place when all is done.
 
     Raises BadInput when the folder holds something that is no evaluation, or cannot be written.
     """
-    if folder.exists() and any(folder.iterdir()) and not (folder / "metrics.json").exists():
-        raise BadInput(f"{folder} holds other things; name a new folder or an earlier evaluation's.")
+    check_folder(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as made:
@@ -123,12 +130,15 @@ def dump(data: Any, path: Path) -> None:
 
 
 def _job(suite: Suite, case: Case, decider: str, sensitivity: float, logs: Path) -> Job:
-    name = decider if sensitivity == 0 else f"{decider}{sensitivity:+g}"
-    return Job(case, suite.clips[case.clip], decider, sensitivity, logs / name / f"{case.id}.jsonl")
+    job = Job(case, suite.clips[case.clip], decider, sensitivity, logs)
+    return replace(job, log=logs / job.name / f"{case.id}.jsonl")
 
 
 def _take_in(result: Evaluation, job: Job) -> None:
     run = read_run(read_log(job.log))
+    if run.error:
+        result.failed.append((job.name, job.case.id, run.error))
+        return
     played = Played(job.case, run, count(job.case, run))
     if job.sensitivity == 0:
         result.played.setdefault(job.decider, []).append(played)
@@ -172,8 +182,18 @@ def _of_split(played: list[Played]) -> dict[str, Any]:
             for kind in ("real", "rendered")
             for looped in (False, True)
         },
+        "distinct_quiet_hours": _distinct_quiet_hours([p.case for p in played]),
         "tags": {tag: of(lambda case, tag=tag: tag in case.spec.tags) for tag in tags},  # type: ignore[misc]
     }
+
+
+def _distinct_quiet_hours(cases: list[Case]) -> float:
+    """Hours of quiet footage, the same pictures counted once however many instructions were watched on them."""
+    longest: dict[tuple[str, str], float] = {}
+    for case in cases:
+        footage = (case.clip, case.spec.loop.model_dump_json(exclude={"seconds"}) if case.spec.loop else str(case.spec.start))
+        longest[footage] = max(longest.get(footage, 0.0), sum(end - start for start, end in case.quiet))
+    return sum(longest.values()) / 3600
 
 
 def _curve(result: Evaluation, name: str, split: str) -> list[dict[str, Any]]:

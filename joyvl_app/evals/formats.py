@@ -80,9 +80,11 @@ def read_annotations(path: Path) -> Iterator[tuple[CaseSpec, Path]]:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise BadInput(f"Cannot read {path}: {error.strerror}.") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path} is not valid JSON: {error}.") from error
-    streaming = isinstance(raw, list) and bool(raw) and isinstance(raw[0], dict) and "questions" in raw[0]
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"{path} is not valid JSON: {str(error)[:200]}.") from error
+    if not isinstance(raw, list):
+        raise BadInput(f"{path} is no list of clips; the public annotation files are.")
+    streaming = bool(raw) and isinstance(raw[0], dict) and "questions" in raw[0]
     try:
         if streaming:
             yield from _streaming_cases(_STREAMING.validate_python(raw), path)
@@ -90,10 +92,11 @@ def read_annotations(path: Path) -> Iterator[tuple[CaseSpec, Path]]:
             yield from _training_cases(_TRAINING.validate_python(raw), path)
     except ValidationError as error:
         fault = error.errors()[0]
-        entry, *place = fault["loc"] or ("?",)
-        number = entry + 1 if isinstance(entry, int) else entry
+        entry, *place = fault["loc"]
         told = fault["msg"].removeprefix("Value error, ").rstrip(".")
-        raise BadInput(f"{path}, entry {number}, field {'.'.join(map(str, place))}: {told}.") from error
+        if isinstance(entry, int):
+            raise BadInput(f"{path}, entry {entry + 1}, field {'.'.join(map(str, place))}: {told}.") from error
+        raise BadInput(f"{path}, one of its entries, field {'.'.join(map(str, fault['loc']))}: {told}.") from error
 
 
 def _training_cases(clips: tuple[Annotation, ...], path: Path) -> Iterator[tuple[CaseSpec, Path]]:
@@ -136,10 +139,16 @@ def _video(path: Path, video: str) -> Path:
 
 
 _WORDS: tuple[tuple[str, Capability], ...] = (
-    (r"count", "counting"), (r"translat", "translation"), (r"comment|narrat", "commentary"), (r"guid|app", "guidance"),
-    (r"memory|recall", "memory"), (r"deleg|agent", "delegation"), (r"chat|greet|social", "greeting"),
-    (r"time|remind", "time"), (r"read|ocr|text", "reading"),
-)  # fmt: skip
+    (r"\bcount", "counting"),
+    (r"\btranslat", "translation"),
+    (r"\b(comment|narrat)", "commentary"),
+    (r"\b(guid|app\b)", "guidance"),
+    (r"\b(memory|recall)", "memory"),
+    (r"\b(deleg|agent)", "delegation"),
+    (r"\b(chat|greet|social)", "greeting"),
+    (r"\b(?<!real-)(?<!real )time|\bremind", "time"),
+    (r"\b(read|ocr|text)", "reading"),
+)
 
 
 def _capability(task: str) -> Capability:

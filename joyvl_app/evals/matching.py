@@ -15,8 +15,7 @@ from functools import cached_property
 from joyvl_app.evals.cases import Expected, Span
 from joyvl_app.plain import plain
 
-_WORD = re.compile(r"[^\W_]+(?:[.,]\d+)*|[€$£¥]", re.UNICODE)
-_CHINESE = re.compile(r"[一-鿿]")
+_WORD = re.compile(r"[一-鿿]|\d+(?:[.,]\d+)*(?![^\W_一-鿿])|(?:(?![一-鿿])[^\W_])+|[€$£¥]", re.UNICODE)
 _NUMBERS = {word: str(number) for number, word in enumerate(
     "zero one two three four five six seven eight nine ten eleven twelve".split()
 )}  # fmt: skip
@@ -34,10 +33,7 @@ class Turn:
 
 def tokens(text: str) -> tuple[str, ...]:
     """Words in lower case, numbers as digits, Chinese by character; punctuation apart."""
-    found: list[str] = []
-    for word in _WORD.findall(plain(text).lower()):
-        found += list(word) if _CHINESE.search(word) else [_NUMBERS.get(word, word)]
-    return tuple(found)
+    return tuple(_NUMBERS.get(word, word) for word in _WORD.findall(plain(text).lower()))
 
 
 class Contents:

@@ -17,9 +17,10 @@ from scipy.stats import chi2
 
 from joyvl_app.evals.cases import Case, Expected, Span
 from joyvl_app.evals.matching import Contents, Turn, match, match_anywhere
-from joyvl_app.events import Answered, Decided, DelegationChanged, Event, Spoken, TickLate
+from joyvl_app.events import Answered, Decided, DelegationChanged, Event, Spoken, State, TickLate
 
 _RESAMPLES = 2_000
+_OPEN = 20  # newest events without content that a turn may repeat
 _WIDE = 2.0  # seconds of the second timing window that is reported
 
 
@@ -32,11 +33,13 @@ class Run:
     answered: list[float] = field(default_factory=list)
     ages: list[float] = field(default_factory=list)
     skipped: int = 0
+    error: str = ""  # the first thing that went wrong: such a run is no result
 
 
 def read_run(events: Iterable[Event]) -> Run:
     """The holding sentence of a delegation and its answer belong to the delegation, not to the turns."""
-    run, notes, digests = Run(), set(), set()
+    run, notes = Run(), set()
+    digests: dict[str, bool] = {}  # what came back, and whether it is an answer
     spoken: list[Spoken] = []
     for event in events:
         if isinstance(event, Decided):
@@ -48,14 +51,18 @@ def read_run(events: Iterable[Event]) -> Run:
         elif isinstance(event, DelegationChanged) and event.state == "submitted":
             run.delegated.append(event.t)
         elif isinstance(event, Answered):
-            digests.add(event.digest)
+            digests[event.digest] = event.state in ("ready", "spoken")
         elif isinstance(event, TickLate):
             run.skipped += event.skipped
+        elif isinstance(event, State) and event.name == "error":
+            run.error = run.error or event.detail
     for turn in sorted(spoken, key=lambda turn: turn.t_start):
-        if turn.text in digests:
+        digest = next((digest for digest in digests if digest and digest in turn.text), None)
+        if digest is not None and digests[digest]:
             run.answered.append(turn.t_start)
-        elif turn.decision_t not in notes:
-            run.turns.append(Turn(turn.t_start, turn.text, turn.decision_t))
+        rest = turn.text.replace(digest, "").strip() if digest else turn.text
+        if rest and turn.decision_t not in notes:  # an answer may come in one breath with something else
+            run.turns.append(Turn(turn.t_start, rest, turn.decision_t))
     return run
 
 
@@ -140,18 +147,23 @@ def _wide(event: Expected) -> Span:
 
 
 def _duplicates(events: Sequence[Expected], turns: Sequence[Turn], contents: Contents, hits: dict[int, int]) -> set[int]:
-    """Turns that answered nothing, but say again what the newest event before them wanted, which was answered."""
-    used = set(hits.values())
-    order = sorted(range(len(events)), key=lambda i: events[i].t)
-    begins = [events[i].window[0] for i in order]
-    repeats = set()
-    for place, turn in enumerate(turns):
-        newest = bisect_right(begins, turn.t) - 1
-        if place in used or newest < 0 or order[newest] not in hits:
-            continue
-        event = events[order[newest]]
-        if turns[hits[order[newest]]].t <= turn.t and contents.number[turn.text] in contents.accepted(event):
-            repeats.add(place)
+    """Turns that answered nothing, but say again what an event already answered wanted. An event that any content answers is
+    repeated only within its own window."""
+    answers = sorted((turn, event) for event, turn in hits.items())
+    used, said = set(hits.values()), set[int]()
+    open_windows: list[Span] = []
+    repeats, place = set(), 0
+    for number, turn in enumerate(turns):
+        while place < len(answers) and answers[place][0] < number:
+            event = events[answers[place][1]]
+            if event.accept or event.like:
+                said |= contents.accepted(event)
+            else:
+                open_windows.append(event.window)
+            place += 1
+        again = contents.number[turn.text] in said or any(start <= turn.t <= end for start, end in open_windows[-_OPEN:])
+        if again and number not in used:
+            repeats.add(number)
     return repeats
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from joyvl_app.build import Providers, build_providers
 from joyvl_app.clock import ManualClock
 from joyvl_app.deciders.baselines import Baseline
+from joyvl_app.errors import ProviderFailed
 from joyvl_app.evals.cases import Case
 from joyvl_app.evals.clips import Clip, Dark, open_clip
 from joyvl_app.event_log import EventLog
@@ -32,6 +33,11 @@ class Job:
     decider: str
     sensitivity: float
     log: Path
+
+    @property
+    def name(self) -> str:
+        """The decider, with its sensitivity where that is not 0."""
+        return self.decider if self.sensitivity == 0 else f"{self.decider}{self.sensitivity:+g}"
 
 
 class Replayer:
@@ -61,6 +67,8 @@ class Replayer:
             await watch(session, source, clock, job.case.seconds, _cues(job.case))
         finally:
             await asyncio.to_thread(log.close, clock.now())
+        if log.write_error:
+            raise ProviderFailed(f"The log is not whole: {log.write_error}.")
 
     def _source(self, job: Job) -> Source:
         if isinstance(self._providers.decider, Baseline):

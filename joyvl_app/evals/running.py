@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import selectors
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from itertools import groupby
 from multiprocessing import get_context
 from pathlib import Path
@@ -29,11 +30,18 @@ def run_jobs(jobs: Sequence[Job], settings: Settings, cache: Path, processes: in
         futures = {pool.submit(_run_apart, batch, settings, cache): batch for batch in batches}
         try:
             for future in as_completed(futures):
-                for job, error in zip(futures[future], future.result(), strict=True):
+                for job, error in zip(futures[future], _outcome(future, len(futures[future])), strict=True):
                     done(job, error)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _outcome(future: Future[list[str]], jobs: int) -> list[str]:
+    try:
+        return future.result()
+    except BrokenProcessPool:  # killed, most likely for want of memory
+        return ["the process that ran it was killed; try --jobs 1"] * jobs
 
 
 def _batches(jobs: Sequence[Job]) -> list[list[Job]]:
@@ -85,5 +93,7 @@ async def _replay_all(batch: list[Job], settings: Settings, cache: Path, done: D
                 done(job, "")
             except JoyError as error:
                 done(job, str(error))
+            except Exception as error:  # a plug-in's or a decoder's fault: the other cases go on
+                done(job, f"{type(error).__name__}: {error}")
     finally:
         await replayer.aclose()

@@ -61,10 +61,12 @@ def read_case_file(path: Path) -> CaseFile:
         return CaseFile.model_validate(raw)
     except OSError as error:
         raise BadInput(f"Cannot read {path}: {error.strerror}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput(f"{path} is not valid YAML: {' '.join(str(error).split())[:200]}.") from error
     except ValidationError as error:
         raise BadInput(f"{path}: {_told(error, raw)}.") from error
+    except ValueError as error:  # YAML makes dates and numbers of what looks like one
+        raise BadInput(f"{path} is not valid YAML: {error}.") from error
 
 
 def _files(paths: Sequence[Path]) -> Iterable[Path]:
@@ -84,14 +86,20 @@ def _add_file(suite: Suite, path: Path, cache: Path) -> None:
         suite.clips[name] = find_clip(file.clip, path.parent, PROJECT, cache)
     except BadInput as error:
         if not file.clip.package:
-            raise BadInput(f"{path}, cases {_ids(file)}, field clip.file: {error}") from error
+            field = "clip.screenplay" if file.clip.screenplay else "clip.file"
+            raise BadInput(f"{path}, cases {_ids(file)}, field {field}: {error}") from error
         suite.missing += [(case.id, str(error)) for case in file.cases]
         return
-    whole = clip_seconds(suite.clips[name])
+    try:
+        whole = clip_seconds(suite.clips[name])
+    except BadInput as error:
+        raise BadInput(f"{path}, cases {_ids(file)}, field clip: {error}") from error
     for spec in file.cases:
-        seconds = _length(spec, whole)
+        seconds = _length(path, spec, whole)
         _check_times(path, spec, seconds)
-        suite.cases.append(Case(spec, name, file.split, name, suite.clips[name].footage, seconds))
+        clip = suite.clips[name]
+        looped = spec.loop is not None or any(cut.loops for cut in clip.edit)
+        suite.cases.append(Case(spec, name, file.split, name, spec.footage or clip.footage, seconds, looped))
 
 
 def _add_annotations(suite: Suite, path: Path) -> None:
@@ -105,15 +113,16 @@ def _add_annotations(suite: Suite, path: Path) -> None:
         suite.cases.append(Case(spec, str(path), "test", str(video), "real", seconds))
 
 
-def _length(spec: CaseSpec, whole: float) -> float:
-    if spec.loop:
-        return spec.loop.seconds
-    return min(spec.end or whole, whole) - spec.start
+def _length(path: Path, spec: CaseSpec, whole: float) -> float:
+    for name, t in (("start", spec.start), ("end", spec.end or 0.0)):
+        if t >= whole + 0.5:
+            raise BadInput(f"{path}, case {spec.id}, field {name}: {t:g} s lies after the end of the clip ({whole:.1f} s).")
+    return spec.loop.seconds if spec.loop else min(spec.end or whole, whole) - spec.start
 
 
 def _check_times(path: Path, spec: CaseSpec, seconds: float) -> None:
     """Everything must happen while the clip plays."""
-    times = [("events", event.t) for event in spec.events]
+    times = [("events", event.until or event.t) for event in spec.events]
     times += [("quiet", end) for _, end in spec.quiet or ()]
     times += [("heard", said.t) for said in spec.heard] + [("instructions", said.t) for said in spec.instructions]
     for name, t in times:

@@ -19,6 +19,7 @@ _NOISE_STEPS = 5.0  # times the measured noise
 _LIVING = 0.015  # share of the outline that must differ
 _NEW = 0.4  # share that differs where somebody has just come: sign enough
 _LIGHT = 1.02  # the change of brightness up to which two looks may be compared
+_CUT, _AFTER_CUT = 0.5, 1.2  # correlation below which it is another scene; seconds in which all that it shows is found
 _SIGNS = 2  # looks that must show it
 _LEAST_FREE = 0.3  # of the outline must be free of others
 _WAIT = 2.2  # seconds in which somebody who sat there from the start shows that they live
@@ -37,15 +38,20 @@ class LifeWatch:
     def __init__(self) -> None:
         self._past: deque[tuple[Grey, list[Box]]] = deque(maxlen=_BACK)
         self._known: dict[int, _Known] = {}
+        self._cut_at = float("-inf")
         self._frozen = True  # a still picture shows no life at all: there everybody counts
 
     def observe(self, t: float, image: Image, boxes: list[Box]) -> None:
         """Take in one look and its tracked people."""
         now = _grey(image)
         step = max(_LEAST_STEP, _NOISE_STEPS * self._noise(now))
+        if self._past and _alike(now, self._past[-1][0]) < _CUT:
+            self._past.clear()  # another scene: what it shows cannot be told from a picture by what was there before
+            self._known = {box.track: _Known(t, _SIGNS) for box in boxes}
+            self._cut_at = t
         past = [(then, before) for then, before in self._past if _same_light(now, then)]
         for box in boxes:
-            known = self._known.setdefault(box.track, _Known(t))
+            known = self._known.setdefault(box.track, _Known(t, _SIGNS if t - self._cut_at <= _AFTER_CUT else 0))
             if known.signs < _SIGNS:
                 moved = max((_moved(now, then, box, _others(box, boxes, before), step) for then, before in past), default=0.0)
                 known.signs += _SIGNS if moved >= _NEW else int(moved >= _LIVING)
@@ -72,6 +78,12 @@ class LifeWatch:
 def _grey(image: Image) -> Grey:
     small = cv2.resize(image, _SIZE, interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.GaussianBlur(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), (3, 3), 0), np.float32)
+
+
+def _alike(now: Grey, then: Grey) -> float:
+    """Correlation of two looks: a lamp leaves it high, a cut does not."""
+    a, b = now - now.mean(), then - then.mean()
+    return float((a * b).mean() / max(1e-6, float(a.std() * b.std())))
 
 
 def _same_light(now: Grey, then: Grey) -> bool:

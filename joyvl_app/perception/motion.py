@@ -15,7 +15,8 @@ _LEAST_STEP = 9.0  # grey levels; below this a difference is sensor noise even i
 _NOISE_STEPS = 5.0  # times the measured noise
 _FINE = 640
 _LEAST_CONTRAST = 40.0  # grey levels
-_STROKE, _STROKES = 0.4, 0.012  # of the contrast, and of the box
+_STROKE = 0.4  # of the contrast
+_DIGIT, _LEAST_STROKES = 0.04, 6  # pixels, as a share of a line's height squared and at least
 Grey = NDArray[np.float32]
 
 
@@ -35,13 +36,14 @@ def fine(image: Image) -> Grey:
 
 
 def rewritten(now: Grey, then: Grey, box: Box) -> bool:
-    """Whether strokes within a text's box are others than before: more than a trace differs by much of the contrast."""
+    """Whether strokes within a text's box are others than before: about a digit's worth differs by much of the contrast."""
     height, width = now.shape
     rows, columns = slice(int(box.y0 * height), int(box.y1 * height) + 1), slice(int(box.x0 * width), int(box.x1 * width) + 1)
     a, b = now[rows, columns], then[rows, columns]
     contrast = max(_LEAST_CONTRAST, float(np.ptp(b)))
     difference = a - b
-    return float((np.abs(difference - np.median(difference)) > _STROKE * contrast).mean()) > _STROKES
+    changed = int((np.abs(difference - np.median(difference)) > _STROKE * contrast).sum())
+    return bool(changed > max(_LEAST_STROKES, _DIGIT * a.shape[0] ** 2))
 
 
 @dataclass(frozen=True)

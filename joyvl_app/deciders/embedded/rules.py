@@ -15,7 +15,7 @@ from joyvl_app.domain import Box
 
 _REARM = 3.0  # seconds a thing must have been away before its return is an event
 _GREETED = 6.0  # seconds away until "welcome back"
-_SETTLED = 0.8  # seconds that a number must hold
+_SETTLED = 0.6  # seconds that a number must hold
 _RESTLESS_LOOKS = 10  # looks for which a wrong number may stand while the true one does not settle
 _STEADY_LOOKS = 4
 _SETTLED_LOOKS = 3
@@ -67,7 +67,7 @@ class AppearRule:
 
     def _rearm(self, levels: Sequence[Level]) -> None:
         recent = sorted(level.count for level in levels if levels[-1].t - level.t <= _REARM)
-        if levels[-1].t - levels[0].t >= _REARM and recent[-2] < self._level:
+        if levels[-1].t - levels[0].t >= _REARM and len(recent) > 1 and recent[-2] < self._level:
             self._level = recent[-2]  # the second largest: a flicker of one look is no presence either
 
     def _commit(self, count: int) -> Callable[[], None]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from contextlib import suppress
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 from joyvl_app.deciders.embedded.board import Reading
 from joyvl_app.deciders.embedded.grammar import parse_instruction
@@ -45,6 +44,7 @@ from joyvl_app.perception.reader import Reader, read_region, region_to_read, sam
 from joyvl_app.ports import Clock
 from joyvl_app.worker import Worker
 
+T = TypeVar("T")
 _READ_AGAIN = 0.9  # seconds between readings: one a second
 _READ_ANYWAY = 5.0  # seconds between readings when no rule asks for text: questions about it must find something
 _STILL_SECONDS = 0.5
@@ -58,11 +58,14 @@ class EmbeddedWatcher:
 
     def __init__(self, nets: Nets, reader: Reader, seeing: Worker, reading: Worker, clock: Clock) -> None:
         self._nets, self._reader, self._clock = nets, reader, clock
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._seeing, self._reading = seeing, reading
         self.news = asyncio.Event()
         self.reset()
 
     def reset(self) -> None:
+        for task in self._tasks:
+            task.cancel()
         self._eyes = Eyes(self._nets)
         self._scene = Scene()
         self._scene.motion = self._eyes.motion
@@ -73,7 +76,6 @@ class EmbeddedWatcher:
         self._asked: list[Ask] = []
         self._read_task: asyncio.Task[Reading] | None = None
         self._last_read: Reading | None = None
-        self._soon: asyncio.Task[None] | None = None
         self._again: asyncio.Task[None] | None = None
         self._hurried = -_HURRY_EVERY
 
@@ -87,21 +89,30 @@ class EmbeddedWatcher:
             self._scene.observe(await self._seeing.run(lambda frame=frame: self._eyes.look(frame)))  # type: ignore[misc]
         self._scene.forget_present(moment.t)
         self._take_in_reading()
+        if self._again and self._again.done():
+            again, self._again = self._again, None
+            again.result()  # its fault is this second's
         if moment.frames:
             self._read_ahead(moment.frames[-1], moment.t)
         decision = self._choose(moment)
-        if self._eyes.in_doubt and not (self._again and not self._again.done()):
-            self._again = asyncio.create_task(self._look_again())
+        if self._eyes.in_doubt and not self._again:
+            self._again = self._behind(self._look_again())
         if isinstance(decision, Silence) and decision.p_act >= _IN_DOUBT:
             self._decide_soon(moment.t)
         return decision
 
     async def aclose(self) -> None:
-        for task in (self._read_task, self._soon, self._again):
-            if task:
-                task.cancel()
-                with suppress(asyncio.CancelledError, Exception):
-                    await task
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _behind(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Start work that goes on behind the decisions."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _look_again(self) -> None:
         """Between two decisions: what a second view confirms deserves a decision at once."""
@@ -112,7 +123,7 @@ class EmbeddedWatcher:
         """Something may have begun: the look that settles it need not wait for the next second."""
         if t - self._hurried >= _HURRY_EVERY:
             self._hurried = t
-            self._soon = asyncio.create_task(self._ask_at(self._clock.now() + _STILL_SECONDS))
+            self._behind(self._ask_at(self._clock.now() + _STILL_SECONDS))
 
     async def _ask_at(self, t: float) -> None:
         await self._clock.sleep_until(t)
@@ -168,7 +179,7 @@ class EmbeddedWatcher:
         region = None
         if last and not unchanged and (changed := self._eyes.motion.changed_region(look.thumbnail, last.thumbnail)):
             region = region_to_read(changed, (entry.line.box for entry in self._scene.board.entries))
-        self._read_task = asyncio.create_task(self._read(frame, look.thumbnail, region))
+        self._read_task = self._behind(self._read(frame, look.thumbnail, region))
 
     def _wants_text(self) -> bool:
         return any(isinstance(spec, Read | Spot | Slides | Timer) for spec in self._rules)

@@ -15,6 +15,7 @@ Fraction = Annotated[float, Field(ge=-0.5, le=1.5)]
 Size = Annotated[float, Field(gt=0, le=2)]
 Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9a-f]{6}$")]
 Style = Literal["dev", "test"]  # of drawn things: what one split shows, the other never does
+Side = Annotated[int, Field(ge=32, le=1_920, multiple_of=2)]  # video is coded in even sizes
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,40}$")]
 
 
@@ -140,7 +141,7 @@ class Screenplay(Strict):
     seed: int = 0
     split: Style = "dev"  # whose photographs and fonts
     fps: int = Field(default=10, ge=2, le=30)
-    size: tuple[int, int] = (640, 480)
+    size: tuple[Side, Side] = (640, 480)
     noise: float = Field(default=2.0, ge=0, le=20)
     backdrop: Backdrop = Backdrop()
     lights: tuple[Light, ...] = Field(default=(), max_length=50)
