@@ -35,7 +35,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="where metrics.json, report.html and logs go (default: data/eval)"
     )
-    parser.add_argument("--jobs", type=int, default=0, metavar="N", help="processes at once; default: one for each two cores")
+    parser.add_argument("--jobs", type=int, default=0, metavar="N", help="processes at once; default: one for each core")
     parser.add_argument("--split", choices=("dev", "test"), help="only this split")
     parser.add_argument("--only", metavar="TEXT", help="only cases whose name holds this")
     parser.add_argument("--no-sweep", action="store_true", help="leave out the runs at other sensitivities")
@@ -162,7 +162,7 @@ def _sheets(options: argparse.Namespace, settings: Settings) -> int:
 def _processes(wanted: int) -> int:
     if not 0 <= wanted <= _MOST_JOBS:
         raise BadInput(f"--jobs must be between 1 and {_MOST_JOBS}.")
-    return wanted or max(1, (os.cpu_count() or 2) // 2)
+    return wanted or min(_MOST_JOBS, os.cpu_count() or 1)
 
 
 def _default(settings: Settings) -> str:
