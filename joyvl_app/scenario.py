@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -16,11 +16,13 @@ MAX_INSTRUCTION = 2_000  # characters; a standing instruction longer than this i
 _Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """A value of a file that people edit: unknown keys are refused."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Words(_Strict):
+class Words(Strict):
     """One text in the page's languages."""
 
     en: str = Field(min_length=1, max_length=MAX_INSTRUCTION)
@@ -30,21 +32,21 @@ class Words(_Strict):
         return self.zh if language == "zh" else self.en
 
 
-class Preset(_Strict):
+class Preset(Strict):
     """An instruction to fill in: what the chip says, and the text it fills."""
 
     label: Words
     text: Words
 
 
-class Clip(_Strict):
+class Clip(Strict):
     """A sample clip in assets/clips, with what it shows, for people who cannot see it."""
 
     file: Annotated[str, StringConstraints(pattern=r"^[\w.-]+\.(mp4|webm)$")]
     alt: Words
 
 
-class Scenario(_Strict):
+class Scenario(Strict):
     """What one tab is about. `sensitivity` is added to logit(p_act): above 0 it speaks sooner."""
 
     id: _Id
@@ -59,15 +61,21 @@ class Scenario(_Strict):
 
 def load_scenario(path: Path) -> Scenario:
     """Read one scenario file. Raises BadInput naming the file, the key and what is wrong with it."""
+    raw = read_yaml(path, f"scenario {path.name}")
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
         return Scenario.model_validate(raw)
-    except OSError as error:
-        raise BadInput(f"Cannot read the scenario {path.name}: {error.strerror}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadInput(f"The scenario {path.name} is not valid YAML: {_one_line(error)}.") from error
     except ValidationError as error:
         raise BadInput(f"The scenario {path.name} has a mistake at {_first_fault(error)}.") from error
+
+
+def read_yaml(path: Path, called: str) -> Any:
+    """What a YAML file holds. Raises BadInput, calling it "the scenario lawn.yaml" or whatever it is `called`."""
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(f"Cannot read the {called}: {error.strerror}.") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # YAML makes dates and numbers of what looks like one
+        raise BadInput(f"The {called} is not valid YAML: {_one_line(error)}.") from error
 
 
 def load_scenarios(folder: Path = SCENARIOS) -> dict[str, Scenario]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from joyvl_app.build import chosen_decider
 from joyvl_app.errors import BadInput
 from joyvl_app.evals.compare import common_deciders, compare, load_metrics
 from joyvl_app.evals.evaluation import Evaluation, check_folder, dump, evaluate, metrics, plan, with_baselines, write
@@ -55,11 +57,11 @@ def _evaluate(options: argparse.Namespace, settings: Settings) -> int:
     """0 when every case ran, 1 when one failed."""
     console = Console(stderr=True)
     jobs_at_once = _processes(options.jobs)
-    deciders = with_baselines(options.decider or [_default(settings)])
+    deciders = with_baselines(options.decider or [chosen_decider(settings)])
     suite = _chosen(options, settings, options.what, console)
     out: Path = options.out or settings.data_dir / "eval"
     check_folder(out)
-    told: dict[str, object] = {}
+    told: dict[str, Any] = {}
 
     def fill(folder: Path) -> None:
         jobs = plan(suite, deciders, not options.no_sweep, folder / "logs")
@@ -99,12 +101,12 @@ def _chosen(options: argparse.Namespace, settings: Settings, what: list[str], co
     return suite
 
 
-def _print_summary(told: dict[str, object], suite: Suite, out: Path) -> None:
+def _print_summary(told: dict[str, Any], suite: Suite, out: Path) -> None:
     console = Console(width=110)
     table = Table(title="test split: monitoring, counting, reading, time and greeting", title_justify="left")
     for column in ("decider", "F1", "timing F1", "precision", "recall", "delay p50", "false alarms", "quiet hours", "events"):
         table.add_column(column, justify="left" if column == "decider" else "right")
-    deciders: dict[str, dict[str, dict[str, dict[str, float | None]]]] = told["deciders"]  # type: ignore[assignment]
+    deciders = told["deciders"]
     for name, figures in deciders.items():
         s = figures["test"]["targeted"]
         keys = ("f1", "timing_f1", "precision", "recall", "delay_p50", "false_alarms", "quiet_hours", "n_events")
@@ -115,7 +117,7 @@ def _print_summary(told: dict[str, object], suite: Suite, out: Path) -> None:
         console.print(
             f"{first}: {row['name']} {_cell(row['figure'])} ({row['sign']} {row['bound']}): {'met' if row['met'] else 'missed'}"
         )
-    for item in told["failed"]:  # type: ignore[attr-defined]
+    for item in told["failed"]:
         console.print(f"failed: {item['case']} with {item['decider']}: {item['why']}", markup=False)
     for case, why in suite.missing:
         console.print(f"not run: {case}: {why}", markup=False)
@@ -163,7 +165,3 @@ def _processes(wanted: int) -> int:
     if not 0 <= wanted <= _MOST_JOBS:
         raise BadInput(f"--jobs must be between 1 and {_MOST_JOBS}.")
     return wanted or min(_MOST_JOBS, os.cpu_count() or 1)
-
-
-def _default(settings: Settings) -> str:
-    return "embedded" if settings.decider == "auto" else settings.decider

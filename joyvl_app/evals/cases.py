@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-from joyvl_app.scenario import MAX_INSTRUCTION
+from joyvl_app.scenario import MAX_INSTRUCTION, Strict
 
 EARLY, LATE = 1.0, 2.0  # seconds around an event in which a turn is timely
 Capability = Literal[
@@ -40,10 +40,6 @@ _Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_INSTRUCTION)]
 
 
-class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 class Said(Strict):
     """A sentence of the user at session second `t`."""
 
@@ -68,7 +64,12 @@ class Expected(Strict):
     @property
     def window(self) -> Span:
         """From when to when a turn hits this event."""
-        return self.t - EARLY, (self.t if self.until is None else self.until) + self.poll
+        return self.t - EARLY, self.last + self.poll
+
+    @property
+    def last(self) -> float:
+        """The last second at which it still goes on."""
+        return self.t if self.until is None else self.until
 
     @model_validator(mode="after")
     def _can_be_met(self) -> Self:
@@ -120,7 +121,7 @@ class CaseSpec(Strict):
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        for a, b in pairwise(sorted((e.t, e.until or e.t) for e in self.events)):
+        for a, b in pairwise(sorted((e.t, e.last) for e in self.events)):
             if b[0] < a[1]:
                 raise ValueError(f"events: the windows {a} and {b} overlap")
         spans = sorted(self.quiet or ())

@@ -12,11 +12,12 @@ from pydantic import Field, model_validator
 
 from joyvl_app.domain import Frame, Image
 from joyvl_app.errors import BadInput
-from joyvl_app.evals.cases import CaseSpec, Footage, Loop, Strict
+from joyvl_app.evals.cases import CaseSpec, Footage, Loop
 from joyvl_app.evals.media import fetched
 from joyvl_app.evals.render.film import film, sensor_noise
 from joyvl_app.evals.render.screenplay import Screenplay
 from joyvl_app.ports import Source
+from joyvl_app.scenario import Strict
 from joyvl_app.sources import open_source
 from joyvl_app.sources.video import VideoSource
 
@@ -108,9 +109,7 @@ def open_clip(clip: Clip, case: CaseSpec, max_side: int) -> Source:
     """The pictures that a case's session sees."""
     if case.loop:
         return _Looped(_collected(clip, case, max_side, _LOOP_RATE), case.loop, clip.path.name)
-    if clip.edit:
-        return _Reel(_collected(clip, case, max_side, _RATE), clip.path.name)
-    if case.start:
+    if clip.edit or case.start:
         return _Reel(_collected(clip, case, max_side, _RATE), clip.path.name)
     return open_source(str(clip.path), _RATE, max_side)
 
@@ -124,15 +123,15 @@ def pictures_at(clip: Clip, case: CaseSpec, times: list[float], max_side: int) -
 
 
 class _Reel:
-    """Pictures in memory, so many a second."""
+    """Pictures in memory."""
 
-    def __init__(self, images: list[Image], name: str, rate: float = _RATE) -> None:
-        self.name, self._images, self._rate = name, images, rate
-        self.seconds: float | None = len(images) / rate
+    def __init__(self, images: list[Image], name: str) -> None:
+        self.name, self._images = name, images
+        self.seconds: float | None = len(images) / _RATE
 
     async def frames(self) -> AsyncIterator[Frame]:
         for number, image in enumerate(self._images):
-            yield Frame(number / self._rate, image)
+            yield Frame(number / _RATE, image)
 
     async def aclose(self) -> None:
         return None

@@ -6,8 +6,8 @@ import json
 import platform
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -56,12 +56,12 @@ def with_baselines(deciders: Sequence[str]) -> list[str]:
 
 def plan(suite: Suite, deciders: Sequence[str], sweep: bool, logs: Path) -> list[Job]:
     """All runs: every case for every decider, and cases with events again at other sensitivities."""
-    jobs = [_job(suite, case, name, 0.0, logs) for name in deciders for case in suite.cases]
+    jobs = [Job(case, suite.clips[case.clip], name, 0.0, logs) for name in deciders for case in suite.cases]
     if sweep:
         eventful = [case for case in suite.cases if case.spec.events and not case.spec.loop and case.spec.capability in TARGETED]
         eventful = [case for case in eventful if case.split == "test"] or eventful  # dev's curve only where there is no other
         sensible = [name for name in deciders if name not in BASELINES]
-        jobs += [_job(suite, case, name, s, logs) for name in sensible for s in SWEEP for case in eventful]
+        jobs += [Job(case, suite.clips[case.clip], name, s, logs) for name in sensible for s in SWEEP for case in eventful]
     return jobs
 
 
@@ -130,11 +130,6 @@ def dump(data: Any, path: Path) -> None:
     path.write_text(json.dumps(_rounded(data), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _job(suite: Suite, case: Case, decider: str, sensitivity: float, logs: Path) -> Job:
-    job = Job(case, suite.clips[case.clip], decider, sensitivity, logs)
-    return replace(job, log=logs / job.name / f"{case.id}.jsonl")
-
-
 def _take_in(result: Evaluation, job: Job) -> None:
     run = read_run(read_log(job.log))
     if run.error:
@@ -157,35 +152,33 @@ def _of_decider(result: Evaluation, name: str) -> dict[str, Any]:
 
 def _of_split(played: list[Played]) -> dict[str, Any]:
     """Scores by capability, by the paper's aspect, by footage, by tag, and of all."""
-
-    def of(keep: Callable[[Case], bool]) -> dict[str, Any]:
-        return scores([p.outcome.counts for p in played if keep(p.case)])
-
     capabilities = sorted({p.case.spec.capability for p in played})
     tags = sorted({tag for p in played for tag in p.case.spec.tags})
+    targeted = [p for p in played if p.case.spec.capability in TARGETED]
     return {
-        "overall": of(lambda case: True),
-        "targeted": of(lambda case: case.spec.capability in TARGETED),
-        "capabilities": {name: of(lambda case, name=name: case.spec.capability == name) for name in capabilities},  # type: ignore[misc]
+        "overall": _scores(played),
+        "targeted": _scores(targeted),
+        "capabilities": {name: _scores(p for p in played if p.case.spec.capability == name) for name in capabilities},
         "aspects": {
-            aspect: of(lambda case, names=names: case.spec.capability in names)  # type: ignore[misc]
+            aspect: _scores(p for p in played if p.case.spec.capability in names)
             for aspect, names in ASPECTS.items()
             if set(names) & set(capabilities)
         },
-        "footage": {
-            kind: of(lambda case, kind=kind: case.footage == kind and case.spec.capability in TARGETED)  # type: ignore[misc]
-            for kind in ("real", "rendered")
-        },
+        "footage": {kind: _scores(p for p in targeted if p.case.footage == kind) for kind in ("real", "rendered")},
         "quiet": {
-            f"{'looped ' if looped else ''}{kind}": of(
-                lambda case, looped=looped, kind=kind: case.looped == looped and case.footage == kind  # type: ignore[misc]
+            f"{'looped ' if looped else ''}{kind}": _scores(
+                p for p in played if p.case.looped == looped and p.case.footage == kind
             )
             for kind in ("real", "rendered")
             for looped in (False, True)
         },
         "distinct_quiet_hours": _distinct_quiet_hours([p.case for p in played]),
-        "tags": {tag: of(lambda case, tag=tag: tag in case.spec.tags) for tag in tags},  # type: ignore[misc]
+        "tags": {tag: _scores(p for p in played if tag in p.case.spec.tags) for tag in tags},
     }
+
+
+def _scores(played: Iterable[Played]) -> dict[str, Any]:
+    return scores([p.outcome.counts for p in played])
 
 
 def _distinct_quiet_hours(cases: list[Case]) -> float:
@@ -206,7 +199,7 @@ def _curve(result: Evaluation, name: str, split: str) -> list[dict[str, Any]]:
     points = {0.0: [p for p in result.played[name] if p.case.id in ids]} | swept
     curve = []
     for sensitivity, played in sorted(points.items()):
-        told = scores([p.outcome.counts for p in played if p.case.id in ids])
+        told = _scores(p for p in played if p.case.id in ids)
         curve.append({"sensitivity": sensitivity, **{key: told[key] for key in ("precision", "recall", "f1", "timing_f1")}})
     return curve
 

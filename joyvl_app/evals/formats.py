@@ -17,7 +17,8 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
 from joyvl_app.errors import BadInput
-from joyvl_app.evals.cases import Capability, CaseSpec, Expected, Said, Strict
+from joyvl_app.evals.cases import Capability, CaseSpec, Expected, Said
+from joyvl_app.scenario import Strict
 
 _POLL = 4.0  # seconds after the truth until which StreamingBench asks
 _QUOTED = re.compile(r"[\"“]([^\"“”]{1,80})[\"”]")

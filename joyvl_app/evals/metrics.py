@@ -143,7 +143,7 @@ def count(case: Case, run: Run) -> Outcome:
 
 def _wide(event: Expected) -> Span:
     start, end = event.window
-    return min(start, event.t - _WIDE), max(end, (event.t if event.until is None else event.until) + _WIDE)
+    return min(start, event.t - _WIDE), max(end, event.last + _WIDE)
 
 
 def _duplicates(events: Sequence[Expected], turns: Sequence[Turn], contents: Contents, hits: dict[int, int]) -> set[int]:
@@ -218,11 +218,17 @@ def poisson_interval(number: int, hours: float) -> tuple[float, float] | None:
     return low / hours, float(chi2.ppf(0.975, 2 * number + 2)) / 2 / hours
 
 
-def bootstrap_f1(rows: NDArray[np.int64], seed: int) -> NDArray[np.float64]:
-    """F1 of resampled cases; `rows` is (cases, 3): hits, turns, events."""
+def resampled(rows: NDArray[Any], seed: int = 0) -> NDArray[Any]:
+    """Sums over resampled cases; `rows` is (cases, figures). The same seed draws the same cases."""
     rng = np.random.default_rng(seed)
     picks = rng.integers(len(rows), size=(_RESAMPLES, len(rows)))
-    sums = np.stack([np.bincount(pick, minlength=len(rows)) for pick in picks]) @ rows
+    sums: NDArray[Any] = np.stack([np.bincount(pick, minlength=len(rows)) for pick in picks]) @ rows
+    return sums
+
+
+def bootstrap_f1(rows: NDArray[np.int64], seed: int) -> NDArray[np.float64]:
+    """F1 of resampled cases; `rows` is (cases, 3): hits, turns, events."""
+    sums = resampled(rows, seed)
     both = sums[:, 1] + sums[:, 2]
     result: NDArray[np.float64] = np.divide(2.0 * sums[:, 0], both, out=np.zeros(len(sums)), where=both > 0)
     return result

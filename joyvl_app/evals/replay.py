@@ -26,13 +26,17 @@ from joyvl_app.watching import Cue, watch
 
 @dataclass(frozen=True)
 class Job:
-    """One run to make: a case, its clip, whose decisions, how talkative, and where the log goes."""
+    """One run to make: a case, its clip, whose decisions, how talkative, and the folder of all logs."""
 
     case: Case
     clip: Clip
     decider: str
     sensitivity: float
-    log: Path
+    logs: Path
+
+    @property
+    def log(self) -> Path:
+        return self.logs / self.name / f"{self.case.id}.jsonl"
 
     @property
     def name(self) -> str:

@@ -55,14 +55,9 @@ def _batches(jobs: Sequence[Job]) -> list[list[Job]]:
 
 
 def _run_apart(batch: list[Job], settings: Settings, cache: Path) -> list[str]:
-    errors: dict[int, str] = {}
-    places = {id(job): place for place, job in enumerate(batch)}
-
-    def done(job: Job, error: str) -> None:
-        errors[places[id(job)]] = error
-
-    _run_batch(batch, settings, cache, done)
-    return [errors[place] for place in range(len(batch))]
+    errors: list[str] = []
+    _run_batch(batch, settings, cache, lambda job, error: errors.append(error))
+    return errors
 
 
 def _run_batch(batch: list[Job], settings: Settings, cache: Path, done: Done) -> None:

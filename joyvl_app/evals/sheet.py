@@ -12,7 +12,7 @@ from PIL import ImageDraw
 from joyvl_app.domain import Image
 from joyvl_app.evals.cases import Case
 from joyvl_app.evals.clips import Clip, pictures_at
-from joyvl_app.evals.render.material import font
+from joyvl_app.evals.render.material import font_for
 
 _WIDTH, _COLUMNS, _CAPTION = 224, 6, 40
 _MOST = 120  # pictures of one sheet
@@ -69,5 +69,4 @@ def _title(sheet: Pillow.Image, case: Case) -> None:
 
 
 def _write(pen: ImageDraw.ImageDraw, place: tuple[int, int], text: str, bold: bool) -> None:
-    chinese = any("⺀" <= char <= "鿿" for char in text)
-    pen.text(place, text, font=font("dev", 15, bold, chinese), fill="#1c2430")
+    pen.text(place, text, font=font_for(text, "dev", 15, bold), fill="#1c2430")

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import Field, ValidationError
 
 from joyvl_app.errors import BadInput
-from joyvl_app.evals.cases import Case, CaseSpec, Split, Strict
+from joyvl_app.evals.cases import Case, CaseSpec, Split
 from joyvl_app.evals.clips import Clip, ClipSpec, clip_seconds, find_clip
 from joyvl_app.evals.formats import read_annotations
+from joyvl_app.scenario import Strict, read_yaml
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 _MOST_CASES = 100_000
@@ -56,17 +56,11 @@ def load_suite(paths: Sequence[Path], cache: Path) -> Suite:
 
 def read_case_file(path: Path) -> CaseFile:
     """Raises BadInput naming file, case and field."""
+    raw = read_yaml(path, f"case file {path}")
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
         return CaseFile.model_validate(raw)
-    except OSError as error:
-        raise BadInput(f"Cannot read {path}: {error.strerror}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise BadInput(f"{path} is not valid YAML: {' '.join(str(error).split())[:200]}.") from error
     except ValidationError as error:
         raise BadInput(f"{path}: {_told(error, raw)}.") from error
-    except ValueError as error:  # YAML makes dates and numbers of what looks like one
-        raise BadInput(f"{path} is not valid YAML: {error}.") from error
 
 
 def _files(paths: Sequence[Path]) -> Iterable[Path]:
@@ -122,7 +116,7 @@ def _length(path: Path, spec: CaseSpec, whole: float) -> float:
 
 def _check_times(path: Path, spec: CaseSpec, seconds: float) -> None:
     """Everything must happen while the clip plays."""
-    times = [("events", event.until or event.t) for event in spec.events]
+    times = [("events", event.last) for event in spec.events]
     times += [("quiet", end) for _, end in spec.quiet or ()]
     times += [("heard", said.t) for said in spec.heard] + [("instructions", said.t) for said in spec.instructions]
     for name, t in times:

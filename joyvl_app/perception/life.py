@@ -6,11 +6,10 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from joyvl_app.domain import Box, Image
-from joyvl_app.perception.motion import Grey
+from joyvl_app.perception.motion import Grey, thumbnail
 
 _SIZE = (320, 240)
 _BACK = 4  # looks to look back on: two seconds
@@ -43,11 +42,11 @@ class LifeWatch:
 
     def observe(self, t: float, image: Image, boxes: list[Box]) -> None:
         """Take in one look and its tracked people."""
-        now = _grey(image)
+        now = thumbnail(image, _SIZE)
         step = max(_LEAST_STEP, _NOISE_STEPS * self._noise(now))
         if self._past and _alike(now, self._past[-1][0]) < _CUT:
             self._past.clear()  # another scene: what it shows cannot be told from a picture by what was there before
-            self._known = {box.track: _Known(t, _SIGNS) for box in boxes}
+            self._known.clear()
             self._cut_at = t
         past = [(then, before) for then, before in self._past if _same_light(now, then)]
         for box in boxes:
@@ -73,11 +72,6 @@ class LifeWatch:
         size = np.abs(now - self._past[-1][0])
         self._frozen = self._frozen and not size.any()
         return float(np.median(size)) * 1.48
-
-
-def _grey(image: Image) -> Grey:
-    small = cv2.resize(image, _SIZE, interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.GaussianBlur(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), (3, 3), 0), np.float32)
 
 
 def _alike(now: Grey, then: Grey) -> float:

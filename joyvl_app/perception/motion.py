@@ -20,9 +20,9 @@ _DIGIT, _LEAST_STROKES = 0.04, 6  # pixels, as a share of a line's height square
 Grey = NDArray[np.float32]
 
 
-def thumbnail(image: Image) -> Grey:
-    """A small grey picture (120, 160): averaging takes most sensor noise out."""
-    small = cv2.resize(image, _SIZE, interpolation=cv2.INTER_AREA)
+def thumbnail(image: Image, size: tuple[int, int] = _SIZE) -> Grey:
+    """A small grey picture of `size` (width, height): averaging takes most sensor noise out."""
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     grey: Grey = cv2.GaussianBlur(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), (3, 3), 0).astype(np.float32)
     return grey
 

@@ -27,15 +27,20 @@ def photograph(split: str, name: str) -> Sprite:
     return np.asarray(Pillow.open(path).convert("RGBA"))
 
 
+def font_for(text: str, split: str, size: float, bold: bool = False) -> ImageFont.FreeTypeFont:
+    """The split's font that has this text's letters."""
+    return _font(split, int(size), bold, any("⺀" <= char <= "鿿" or "＀" <= char <= "￯" for char in text))
+
+
 @lru_cache(maxsize=64)
-def font(split: str, size: int, bold: bool, chinese: bool) -> ImageFont.FreeTypeFont:
+def _font(split: str, size: int, bold: bool, chinese: bool) -> ImageFont.FreeTypeFont:
     name = "chinese" if chinese else "bold" if bold else "regular"
     return ImageFont.truetype(str(EVALS / "fonts" / split / f"{name}.ttf"), size)
 
 
 def lettering(split: str, text: str, size: int, ink: str, bold: bool = False) -> Sprite:
     """A line of text, tightly around its letters."""
-    face = font(split, size, bold, any("⺀" <= char <= "鿿" or "＀" <= char <= "￯" for char in text))
+    face = font_for(text, split, size, bold)
     left, top, right, bottom = (int(v) for v in face.getbbox(text))
     picture = Pillow.new("RGBA", (max(1, right - left + 2), max(1, bottom - top + 2)), (*_rgb(ink), 0))
     ImageDraw.Draw(picture).text((1 - left, 1 - top), text, font=face, fill=ink)

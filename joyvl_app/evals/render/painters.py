@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image as Pillow
 
 from joyvl_app.evals.render.fire import Fire, RisingHeat, Tongues, coloured
-from joyvl_app.evals.render.material import Sprite, canvas, font, lettering, photograph
+from joyvl_app.evals.render.material import Sprite, canvas, font_for, lettering, photograph
 from joyvl_app.evals.render.screenplay import (
     CardAct,
     FlameAct,
@@ -75,14 +75,18 @@ def _card(act: CardAct, play: Screenplay, rng: np.random.Generator) -> Painter:
     picture, pen = canvas(width, height)
     if act.style == "dev":
         pen.rounded_rectangle((0, 0, width - 1, height - 1), 12, fill="#ffffffeb")
-        pen.text((16, height * 0.12), act.name, font=_face(play, 0.21 * height, False, act.name), fill="#181c22")
-        pen.text((16, height * 0.46), act.price, font=_face(play, 0.36 * height, True, act.price), fill="#c4342d")
+        pen.text((16, height * 0.12), act.name, font=font_for(act.name, play.split, 0.21 * height), fill="#181c22")
+        pen.text((16, height * 0.46), act.price, font=font_for(act.price, play.split, 0.36 * height, True), fill="#c4342d")
     else:
         pen.rectangle((0, 0, width - 1, height - 1), fill="#12343b")
         pen.rectangle((0, 0, 10, height - 1), fill="#f2b705")
-        pen.text((26, height * 0.5), act.name, font=_face(play, 0.22 * height, False, act.name), fill="#e8f1f2", anchor="lm")
+        pen.text((26, height * 0.5), act.name, font=font_for(act.name, play.split, 0.22 * height), fill="#e8f1f2", anchor="lm")
         pen.text(
-            (width - 16, height * 0.5), act.price, font=_face(play, 0.3 * height, True, act.price), fill="#f2b705", anchor="rm"
+            (width - 16, height * 0.5),
+            act.price,
+            font=font_for(act.price, play.split, 0.3 * height, True),
+            fill="#f2b705",
+            anchor="rm",
         )
     return _still(np.asarray(picture))
 
@@ -110,20 +114,16 @@ def _slide_with(act: SlideAct, play: Screenplay, lines: int) -> Sprite:
     else:
         pen.rectangle((0, height - 46, width, height), fill="#e07a5f")
     title = (0.06 * width, 0.11 * height) if light else (0.08 * width, 0.07 * height)
-    pen.text(title, act.title, font=_face(play, 0.085 * height, True, act.title), fill="#18202c" if light else "#f4f1de")
+    pen.text(title, act.title, font=font_for(act.title, play.split, 0.085 * height, True), fill="#18202c" if light else "#f4f1de")
     for number, line in enumerate(act.lines[:lines]):
         place = (0.07 * width, (0.32 if light else 0.28) * height + number * 0.115 * height)
         text = line if light else f"- {line}"
-        pen.text(place, text, font=_face(play, 0.055 * height, False, line), fill="#323a46" if light else "#cfd8dc")
+        pen.text(place, text, font=font_for(line, play.split, 0.055 * height), fill="#323a46" if light else "#cfd8dc")
     if act.photo:
         photo = Pillow.fromarray(photograph(play.split, act.photo))
         photo.thumbnail((int(0.36 * width), int(0.45 * height)))
         picture.alpha_composite(photo, (width - photo.width - 40, height - photo.height - (40 if light else 70)))
     return np.asarray(picture)
-
-
-def _face(play: Screenplay, size: float, bold: bool, text: str) -> Any:
-    return font(play.split, int(size), bold, any("⺀" <= char <= "鿿" for char in text))
 
 
 def _pointer(act: PointerAct, play: Screenplay, rng: np.random.Generator) -> Painter:

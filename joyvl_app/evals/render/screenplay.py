@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from joyvl_app.evals.cases import Strict
+from joyvl_app.scenario import Strict
 
 Fraction = Annotated[float, Field(ge=-0.5, le=1.5)]
 Size = Annotated[float, Field(gt=0, le=2)]
