@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Generic, TypeVar
 
+from joyvl_app.choice import choose
+from joyvl_app.deciders.gate import Gated
 from joyvl_app.errors import BadInput, MissingPart
 from joyvl_app.memory.window import Window
 from joyvl_app.parts import Parts
@@ -20,7 +22,7 @@ T = TypeVar("T")
 class Entry(Generic[T]):
     """How to make a provider, what it is for, and the packages it needs (import name → install name)."""
 
-    make: Callable[[Clock], T]
+    make: Callable[[Clock, Settings], T]
     about: str
     needs: tuple[tuple[str, str], ...] = ()
 
@@ -44,9 +46,9 @@ class Registry(Generic[T]):
     def entries(self) -> dict[str, Entry[T]]:
         return dict(self._entries)
 
-    def make(self, name: str, clock: Clock) -> T:
+    def make(self, name: str, clock: Clock, settings: Settings) -> T:
         """Raises BadInput for an unknown name, MissingPart naming what to install."""
-        return self.check(name).make(clock)
+        return self.check(name).make(clock, settings)
 
     def check(self, name: str) -> Entry[T]:
         """The entry of a name that can be made. Raises as `make`."""
@@ -58,47 +60,59 @@ class Registry(Generic[T]):
         return entry
 
 
-def _embedded(clock: Clock) -> Decider:
+def _embedded(clock: Clock, settings: Settings) -> Decider:
     from joyvl_app.deciders.embedded.decider import EmbeddedDecider
 
     return EmbeddedDecider(clock)
 
 
-def _silent(clock: Clock) -> Decider:
+def _silent(clock: Clock, settings: Settings) -> Decider:
     from joyvl_app.deciders.baselines import silent
 
     return silent()
 
 
-def _chatty(clock: Clock) -> Decider:
+def _chatty(clock: Clock, settings: Settings) -> Decider:
     from joyvl_app.deciders.baselines import chatty
 
     return chatty()
 
 
-def _scripted_decider(clock: Clock) -> Decider:
+def _scripted_decider(clock: Clock, settings: Settings) -> Decider:
     from joyvl_app.deciders.scripted import ScriptedDecider
 
     return ScriptedDecider(clock)
 
 
-def _canned(clock: Clock) -> Brain:
+def _vlm(clock: Clock, settings: Settings) -> Decider:
+    from joyvl_app.deciders.vlm.decider import VlmDecider
+
+    return VlmDecider(clock, settings)
+
+
+def _openai_chat(clock: Clock, settings: Settings) -> Decider:
+    from joyvl_app.deciders.openai_chat.decider import OpenAiDecider
+
+    return OpenAiDecider(clock, settings)
+
+
+def _canned(clock: Clock, settings: Settings) -> Brain:
     from joyvl_app.brain.canned import CannedBrain
 
     return CannedBrain()
 
 
-def _scripted_brain(clock: Clock) -> Brain:
+def _scripted_brain(clock: Clock, settings: Settings) -> Brain:
     from joyvl_app.brain.scripted import ScriptedBrain
 
     return ScriptedBrain(clock)
 
 
-def _captions_only(clock: Clock) -> Synthesizer | None:
+def _captions_only(clock: Clock, settings: Settings) -> Synthesizer | None:
     return None
 
 
-def _scripted_voice(clock: Clock) -> Synthesizer | None:
+def _scripted_voice(clock: Clock, settings: Settings) -> Synthesizer | None:
     from joyvl_app.tts.scripted import ScriptedSynthesizer
 
     return ScriptedSynthesizer()
@@ -106,8 +120,15 @@ def _scripted_voice(clock: Clock) -> Synthesizer | None:
 
 _EYES = (("onnxruntime", "onnxruntime"), ("rapidocr", "rapidocr"), ("cv2", "opencv-python-headless"))
 
+_MODEL = (("torch", "torch"), ("transformers", "transformers"), ("accelerate", "accelerate"))
+_CLIENT = (("openai", "openai"),)
+
+COSTLY = ("vlm", "openai_chat")  # worth a gate in front
+
 DECIDERS: Registry[Decider] = Registry("decider")
 DECIDERS.add("embedded", Entry(_embedded, "sees and reads on the CPU, decides by rules from your instruction", _EYES))
+DECIDERS.add("vlm", Entry(_vlm, "a vision-language model on this machine, for a GPU", _MODEL))
+DECIDERS.add("openai_chat", Entry(_openai_chat, "a vision-language model behind an OpenAI-compatible server", _CLIENT))
 DECIDERS.add("silent", Entry(_silent, "baseline: never speaks"))
 DECIDERS.add("chatty", Entry(_chatty, "baseline: speaks every second"))
 DECIDERS.add("scripted", Entry(_scripted_decider, "follows a script; for demos and tests"))
@@ -121,35 +142,62 @@ VOICES.add("none", Entry(_captions_only, "captions only"))
 VOICES.add("scripted", Entry(_scripted_voice, "plain tones; for demos and tests"))
 
 
+class Deciders:
+    """Deciders by name, each made when it is first asked for and shared by all sessions."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._settings, self._clock = settings, clock
+        self._made: dict[str, Decider] = {}
+
+    def get(self, name: str) -> Decider:
+        """Raises BadInput for an unknown name, MissingPart naming what to install."""
+        if name not in self._made:
+            self._made[name] = DECIDERS.make(name, self._clock, self._settings)
+        return self._made[name]
+
+    def gated(self, name: str) -> Decider:
+        """The same behind the static-scene gate, where the settings want one."""
+        decider, gate = self.get(name), self._settings.gate
+        return Gated(decider, self._settings.gate_seconds) if gate == "on" or (gate == "auto" and name in COSTLY) else decider
+
+    async def aclose(self) -> None:
+        for decider in self._made.values():
+            await decider.aclose()
+
+
 @dataclass(frozen=True)
 class Providers:
     """What all sessions share."""
 
-    decider: Decider
+    deciders: Deciders
+    chosen: str
     brain: Brain
     synthesizer: Synthesizer | None
+
+    @property
+    def decider(self) -> Decider:
+        return self.deciders.get(self.chosen)
 
     def parts(self, settings: Settings) -> Parts:
         """One session's parts: the shared providers and a memory of its own."""
         memory = Window(settings.chunk_seconds, settings.qa_pairs)
-        return Parts(self.decider, memory, self.brain, self.synthesizer)
+        return Parts(self.deciders.gated(self.chosen), memory, self.brain, self.synthesizer)
 
     async def aclose(self) -> None:
-        await self.decider.aclose()
+        await self.deciders.aclose()
         await self.brain.aclose()
         if self.synthesizer:
             await self.synthesizer.aclose()
 
 
 def chosen_decider(settings: Settings) -> str:
-    """The name behind `auto`: on a bare machine the embedded decider."""
-    return "embedded" if settings.decider == "auto" else settings.decider
+    """The name of the decider that the settings mean."""
+    return choose(settings).name
 
 
 def build_providers(settings: Settings, clock: Clock) -> Providers:
     """The providers that the settings name. Raises BadInput or MissingPart."""
-    return Providers(
-        DECIDERS.make(chosen_decider(settings), clock),
-        BRAINS.make(settings.brain, clock),
-        VOICES.make(settings.synthesizer, clock),
-    )
+    deciders, chosen = Deciders(settings, clock), chosen_decider(settings)
+    deciders.get(chosen)
+    brain = BRAINS.make(settings.brain, clock, settings)
+    return Providers(deciders, chosen, brain, VOICES.make(settings.synthesizer, clock, settings))

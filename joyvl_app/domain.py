@@ -151,7 +151,7 @@ class Moment:
     `frames` are the looks since the moment before, oldest first, the last one being now (none: the camera is blind).
     `heard` holds what was said since then, `answers` every delegated answer that is still unsaid, `context` the text
     prefix from memory, `instruction_t` the second at which the instruction was last given. A decider that caches starts
-    afresh when `chunk_id` changes.
+    afresh when `chunk_id` changes. `mute`: nothing may be said yet, for nobody has asked for anything.
     """
 
     t: float
@@ -166,6 +166,7 @@ class Moment:
     sensitivity: float = 0.0
     language: str = "en"
     persona: str = ""
+    mute: bool = False
 
 
 @dataclass(frozen=True)

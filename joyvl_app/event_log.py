@@ -50,6 +50,11 @@ class EventLog:
         for listener in self._listeners:
             _offer(listener, (self._last, event))
 
+    def show(self, event: Event) -> None:
+        """To whoever listens now; nothing is kept."""
+        for listener in self._listeners:
+            _offer(listener, (self._last, event))
+
     def events(self) -> list[Event]:
         return [event for _, event in self._tail]
 

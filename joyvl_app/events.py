@@ -150,13 +150,41 @@ class Unparsed(_Event):
     raw: str
 
 
+class Draft(_Event):
+    """A sentence as far as it is written: for pages that are watching now; it is not kept in the log."""
+
+    type: Literal["draft"] = "draft"
+    text: str
+
+
+class DeciderChanged(_Event):
+    """From here on another decider decides."""
+
+    type: Literal["decider"] = "decider"
+    name: str
+    detail: str = ""
+
+
 class Footer(_Event):
     type: Literal["footer"] = "footer"
     counts: dict[str, int]
 
 
 Event = Annotated[
-    Header | Instruction | Heard | Decided | Spoken | DelegationChanged | Answered | Chunk | TickLate | State | Unparsed | Footer,
+    Header
+    | Instruction
+    | Heard
+    | Decided
+    | Spoken
+    | DelegationChanged
+    | Answered
+    | Chunk
+    | TickLate
+    | State
+    | Unparsed
+    | Draft
+    | DeciderChanged
+    | Footer,
     Field(discriminator="type"),
 ]
 

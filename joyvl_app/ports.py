@@ -46,17 +46,33 @@ class Source(Protocol):
     async def aclose(self) -> None: ...
 
 
+class Host(Protocol):
+    """What a watcher may ask of the session it decides for.
+
+    `renew`: the moment as it is now, for a decision that had to wait its turn. `draft`: the sentence as far as it is written.
+    `tell`: a notice for the person who watches. `unparsed`: what a model wrote instead of a decision.
+    """
+
+    def renew(self, moment: Moment) -> Moment: ...
+    def draft(self, text: str) -> None: ...
+    def tell(self, text: str) -> None: ...
+    def unparsed(self, raw: str) -> None: ...
+
+
 class Watcher(Protocol):
-    """One session's decider: caches and conversation state hang here.
+    """One session's decider: caches and conversation state hang here. A session sets itself as `host`.
 
     `understood` tells in a sentence what it will do with an instruction; "" when it takes instructions as they are.
     It sets `news` when it learned something between two seconds that deserves a decision at once (a text was read).
+    `hush` ends a sentence that is being written: the decision under way becomes silence.
     """
 
     news: asyncio.Event
+    host: Host
 
     async def decide(self, moment: Moment) -> Decision: ...
     def understood(self, instruction: str, language: str) -> str: ...
+    def hush(self) -> None: ...
     def reset(self) -> None: ...
     async def aclose(self) -> None: ...
 

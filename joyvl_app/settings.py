@@ -12,6 +12,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from joyvl_app.errors import BadInput
 
+_PRIVATE = {
+    "turn_password", "turn_user", "turn_url", "host", "data_dir", "openai_key", "openai_urls", "api_key", "prompt_file",
+}  # fmt: skip
+
 
 def _on_space() -> bool:
     return bool(os.environ.get("SPACE_ID"))
@@ -28,7 +32,7 @@ class Settings(BaseSettings):
     )
     port: int = Field(7860, ge=1, le=65_535, description="port the page listens on")
     data_dir: Path = Field(Path("data"), description="folder for event logs")
-    decider: str = Field("auto", description="which decider watches: auto, embedded, silent, chatty, scripted")
+    decider: str = Field("auto", description="which decider watches: auto, embedded, vlm, openai_chat, silent, chatty, scripted")
     brain: str = Field("canned", description="which brain answers delegated questions: canned, scripted")
     synthesizer: str = Field("none", description="voice: none (captions only), scripted")
     language: Literal["en", "zh"] = Field("en", description="language of the assistant's sentences on the command line")
@@ -38,6 +42,29 @@ class Settings(BaseSettings):
     frame_max_side: int = Field(1_280, ge=160, le=4_096, description="larger pictures are scaled down to this, pixels")
     blind_after: float = Field(3.0, ge=1, le=60, description="seconds without a picture until it says it is blind")
     require_instruction: bool = Field(True, description="stay silent until a first instruction or question arrives")
+
+    model: str = Field("jdopensource/JoyAI-VL-Interaction", description="checkpoint of the vlm decider: a folder or a hub id")
+    model_device: str = Field("auto", description="where it lies: auto (all GPUs, else the CPU), cpu, cuda, cuda:1 …")
+    model_dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field("auto", description="number format of its weights")
+    model_bits: Literal[16, 8, 4] = Field(16, description="8 or 4 quantises its weights (needs bitsandbytes)")
+    picture_pixels: int = Field(262_144, ge=1_024, le=4_194_304, description="a picture's size for a model, pixels")
+    temperature: float = Field(0.8, ge=0, le=2, description="how freely a model words its sentences; 0 takes the likeliest")
+    reply_tokens: int = Field(128, ge=8, le=2_048, description="tokens of one spoken turn at most")
+    reprime_frames: int = Field(4, ge=0, le=64, description="last seconds that a new chunk takes along from the one before")
+    stateless: bool = Field(False, description="keep nothing on the GPU between seconds (ZeroGPU)")
+    stateless_frames: int = Field(8, ge=1, le=64, description="last pictures read each second in that mode")
+    prompt_file: Path | None = Field(None, description="a system prompt of your own for models, used whole")
+    batch_max: int = Field(8, ge=1, le=256, description="sessions whose seconds a model decides in one pass")
+    load_max: float = Field(0.9, gt=0, le=1, description="share of the GPU's time in use past which a new session is refused")
+    openai_urls: str = Field("", description="OpenAI-compatible servers of the openai_chat decider, separated by commas")
+    openai_model: str = Field("", description="the model's name there; empty: the first that the server lists")
+    openai_key: SecretStr = Field(SecretStr(""), description="the key that those servers ask for")
+    openai_seconds: float = Field(8, ge=0.5, le=120, description="seconds a server may take for one decision")
+    openai_frames: int = Field(100, ge=1, le=1_000, description="pictures sent with a request at most")
+    gate: Literal["auto", "on", "off"] = Field("auto", description="skip still pictures: auto (before models only), on, off")
+    gate_seconds: float = Field(15, ge=1, le=600, description="seconds after which a still picture is looked at all the same")
+    api_key: SecretStr = Field(SecretStr(""), description="bearer token that the HTTP API asks for; empty: none")
+    api_sessions: int = Field(64, ge=1, le=10_000, description="sessions of the HTTP API at once")
 
     max_sessions: int = Field(8, ge=1, le=1_000, description="sessions at once; one more is told to wait")
     session_idle: float = Field(3_600, ge=10, description="seconds without a picture until a session is closed")
@@ -68,7 +95,7 @@ class Settings(BaseSettings):
 
     def public(self) -> dict[str, Any]:
         """What may be written into a log: secrets and addresses left out."""
-        return self.model_dump(mode="json", exclude={"turn_password", "turn_user", "turn_url", "host", "data_dir"})
+        return self.model_dump(mode="json", exclude=_PRIVATE)
 
 
 @cache

@@ -14,21 +14,21 @@ from joyvl_app.bench import Result
 from joyvl_app.build import BRAINS, DECIDERS, VOICES, Entry, Registry
 from joyvl_app.clock import ManualClock
 from joyvl_app.errors import BadInput, MissingPart
-from joyvl_app.settings import load_settings
+from joyvl_app.settings import Settings, load_settings
 from tests.support import ROOT
 
 
 def test_registries_refuse_repeats_and_list_choices() -> None:
     registry: Registry[str] = Registry("voice")
-    registry.add("a", Entry(lambda clock: "A", "first"))
-    registry.add("b", Entry(lambda clock: "B", "second", (("no_such_module", "no-such-package"),)))
-    assert registry.make("a", ManualClock()) == "A"
+    registry.add("a", Entry(lambda clock, settings: "A", "first"))
+    registry.add("b", Entry(lambda clock, settings: "B", "second", (("no_such_module", "no-such-package"),)))
+    assert registry.make("a", ManualClock(), Settings.model_validate({})) == "A"
     with pytest.raises(BadInput, match="already a voice called 'a'"):
-        registry.add("a", Entry(lambda clock: "A", "again"))
+        registry.add("a", Entry(lambda clock, settings: "A", "again"))
     with pytest.raises(BadInput, match="Choose from: a, b"):
-        registry.make("c", ManualClock())
+        registry.make("c", ManualClock(), Settings.model_validate({}))
     with pytest.raises(MissingPart, match="pip install no-such-package"):
-        registry.make("b", ManualClock())
+        registry.make("b", ManualClock(), Settings.model_validate({}))
 
 
 def test_every_port_has_a_scripted_provider() -> None:

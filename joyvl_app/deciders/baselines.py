@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
+from joyvl_app.deciders.base import PlainWatcher
 from joyvl_app.domain import Decision, Moment, Respond, Silence
 
 
-class _Blind:
+class _Blind(PlainWatcher):
     """A watcher whose decision depends on nothing but a rule."""
 
     def __init__(self, rule: Callable[[Moment], Decision]) -> None:
+        super().__init__()
         self._rule = rule
-        self.news = asyncio.Event()
 
     async def decide(self, moment: Moment) -> Decision:
         return self._rule(moment)
-
-    def understood(self, instruction: str, language: str) -> str:
-        return ""
-
-    def reset(self) -> None:
-        return None
-
-    async def aclose(self) -> None:
-        return None
 
 
 class Baseline:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from joyvl_app.deciders.base import PlainWatcher
 from joyvl_app.domain import Decision, Moment, Silence
 from joyvl_app.ports import Clock
 
@@ -36,14 +36,14 @@ class ScriptedDecider:
         return ScriptedWatcher(self._clock, self._steps)
 
 
-class ScriptedWatcher:
+class ScriptedWatcher(PlainWatcher):
     """Keeps every moment it was shown in `moments`."""
 
     def __init__(self, clock: Clock, steps: Sequence[Step]) -> None:
+        super().__init__()
         self._clock, self._steps = clock, list(steps)
         self._all = tuple(steps)
         self.moments: list[Moment] = []
-        self.news = asyncio.Event()
 
     async def decide(self, moment: Moment) -> Decision:
         self.moments.append(moment)
@@ -56,11 +56,5 @@ class ScriptedWatcher:
             raise step.fails
         return step.decision or Silence(0.0)
 
-    def understood(self, instruction: str, language: str) -> str:
-        return ""
-
     def reset(self) -> None:
         self._steps = list(self._all)
-
-    async def aclose(self) -> None:
-        return None

@@ -37,10 +37,15 @@ def render(decision: Decision) -> str:
     return f"{RESPONSE} {as_data(decision.text)}"
 
 
-def turn(t: float, question: str = "") -> str:
-    """The text of one user turn, up to where the picture of second `t` follows."""
+def turn(t: float, question: str = "", results: Iterable[str] = ()) -> str:
+    """The text of one user turn, up to where the picture of second `t` follows.
+
+    `results` are what the background brain found out: entries of the question-and-answer history, for no other form is published.
+    """
+    told = [f"[Response@{t:.1f} seconds] {as_data(result)}" for result in results]
+    known = "\n".join((QA_HISTORY, *told, "")) if told else ""
     asked = f"{as_data(question, keep_lines=True)}\n" if question.strip() else ""
-    return f"{asked}<{t:.1f} seconds>\n"
+    return f"{known}{asked}<{t:.1f} seconds>\n"
 
 
 def history(long_term: Iterable[Summary], mid_term: Iterable[Summary], turns: Iterable[Turn]) -> str:
@@ -54,12 +59,12 @@ def history(long_term: Iterable[Summary], mid_term: Iterable[Summary], turns: It
     return "\n\n".join(parts)
 
 
-def opening(context: str, question: str, t: float) -> str:
+def opening(context: str, question: str, t: float, results: Iterable[str] = ()) -> str:
     """The first user turn of a chunk: the memory prefix, the standing question under its label, then the time."""
     parts = [context] if context else []
     if question.strip():
         parts.append(f"{STANDING}\n{as_data(question, keep_lines=True)}")
-    return "\n\n".join((*parts, turn(t)))
+    return "\n\n".join((*parts, turn(t, results=results)))
 
 
 def as_data(text: str, keep_lines: bool = False) -> str:

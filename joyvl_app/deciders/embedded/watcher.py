@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from joyvl_app.deciders.base import PlainWatcher
 from joyvl_app.deciders.embedded.board import Reading
 from joyvl_app.deciders.embedded.grammar import parse_instruction
 from joyvl_app.deciders.embedded.phrases import phrase, sentences, shortened
@@ -53,14 +54,14 @@ _HURRY_EVERY = 0.7  # seconds between decisions ahead of their time
 _UNREAD = 0.0015  # share of the picture that may differ before it is read again
 
 
-class EmbeddedWatcher:
+class EmbeddedWatcher(PlainWatcher):
     """One session. Detection runs within the decision; text is read behind it and believed a second later."""
 
     def __init__(self, nets: Nets, reader: Reader, seeing: Worker, reading: Worker, clock: Clock) -> None:
+        super().__init__()
         self._nets, self._reader, self._clock = nets, reader, clock
         self._tasks: set[asyncio.Task[Any]] = set()
         self._seeing, self._reading = seeing, reading
-        self.news = asyncio.Event()
         self.reset()
 
     def reset(self) -> None:

@@ -1,0 +1,80 @@
+"""A tiny checkpoint with random weights, made on the spot: real files for Transformers, a tokenizer trained on our prompts.
+
+It has the flagship's architecture and interface and none of its sense: for tests and for timings that do not depend on meaning.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from joyvl_app.dialect.prompts import system_prompt
+from joyvl_app.dialect.tokens import DELEGATION, RESPONSE, SILENCE
+
+_MARKS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>"]
+ACTIONS = (SILENCE, RESPONSE, DELEGATION)
+_CHAT = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{% if m.content is string %}{{ m.content }}{% else %}"
+    "{% for c in m.content %}{% if c.type == 'image' %}IMAGE{% else %}{{ c.text }}{% endif %}{% endfor %}"
+    "{% endif %}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+def tiny_tokenizer(actions: bool = True, image: str = "<|vision_start|><|image_pad|><|vision_end|>") -> Any:
+    """A byte-level tokenizer of about a thousand pieces; with `actions` the action tokens are single ones."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    inner = Tokenizer(models.BPE())
+    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    inner.decoder = decoders.ByteLevel()
+    marks = [*_MARKS, *([image] if image not in _MARKS and "<|vision_start|>" not in image else [])]
+    trainer = trainers.BpeTrainer(vocab_size=1_000, special_tokens=marks, initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
+    inner.train_from_iterator([system_prompt("en"), system_prompt("zh")], trainer)
+    fast: Any = PreTrainedTokenizerFast
+    tokenizer = fast(tokenizer_object=inner, eos_token="<|im_end|>", pad_token="<|endoftext|>")
+    if actions:
+        tokenizer.add_tokens(list(ACTIONS), special_tokens=True)
+    tokenizer.chat_template = _CHAT.replace("IMAGE", image)
+    return tokenizer
+
+
+def tiny_config(tokenizer: Any, hidden: int = 64, layers: int = 2, context: int = 131_072) -> Any:
+    """Qwen3-VL in miniature: `layers` text layers of `hidden`, two vision layers, one deepstack level."""
+    from transformers import Qwen3VLConfig
+
+    head = max(16, hidden // 4)
+    token = tokenizer.convert_tokens_to_ids
+    return Qwen3VLConfig(
+        text_config={
+            "vocab_size": len(tokenizer), "hidden_size": hidden, "intermediate_size": 3 * hidden, "num_hidden_layers": layers,
+            "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": head, "max_position_embeddings": context,
+            "rope_parameters": {"rope_type": "default", "rope_theta": 5_000_000.0, "mrope_interleaved": True,
+                                "mrope_section": [head // 2 - 2 * (head // 6), head // 6, head // 6]},
+        },
+        vision_config={
+            "depth": 2, "hidden_size": 64, "intermediate_size": 128, "num_heads": 4, "out_hidden_size": hidden,
+            "deepstack_visual_indexes": [0], "num_position_embeddings": 256,
+        },
+        image_token_id=token("<|image_pad|>"), video_token_id=token("<|video_pad|>"),
+        vision_start_token_id=token("<|vision_start|>"), vision_end_token_id=token("<|vision_end|>"),
+        tie_word_embeddings=True,
+    )  # fmt: skip
+
+
+def write_tiny(
+    folder: Path, *, hidden: int = 64, layers: int = 2, context: int = 131_072, actions: bool = True, seed: int = 1
+) -> Path:
+    """A Qwen3-VL checkpoint in `folder`: config, safetensors, tokenizer, image processor. Returns the folder."""
+    import torch
+    from transformers import Qwen2VLImageProcessorPil, Qwen3VLForConditionalGeneration
+
+    torch.manual_seed(seed)
+    tokenizer = tiny_tokenizer(actions)
+    model = Qwen3VLForConditionalGeneration(tiny_config(tokenizer, hidden, layers, context))
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    size = {"shortest_edge": 32 * 32, "longest_edge": 512 * 512}
+    processor = Qwen2VLImageProcessorPil(size=size, patch_size=16, image_mean=[0.5] * 3, image_std=[0.5] * 3)
+    processor.save_pretrained(folder)
+    return folder

@@ -1,0 +1,130 @@
+"""A static-scene gate before any decider: a second in which nothing changed costs a small picture's comparison, no more.
+
+Let through always: a changed picture and the seconds after it, a new instruction, an answer, speech, doubt, a picture every so
+often, and everything while an instruction speaks of time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import cv2
+import numpy as np
+
+from joyvl_app.deciders.base import PlainWatcher
+from joyvl_app.deciders.embedded.grammar import parse_instruction
+from joyvl_app.deciders.embedded.specs import Timer
+from joyvl_app.domain import Decision, Evidence, Moment, Silence
+from joyvl_app.perception.motion import Grey, Motion, thumbnail
+from joyvl_app.ports import Decider, Host, Watcher
+
+STILL = "still"  # the tag of a second that was not looked at
+_SIZE = (240, 180)
+_AFTERMATH = 3.0  # seconds after a change that are looked at too: what happens takes more than a frame
+_IN_DOUBT = 0.25  # the probability from which the next second is looked at too
+_CELL = 6  # pixels of the small picture: a change must fill most of a cell somewhere, however small the whole
+_FILLED = 0.4
+
+
+class Gated:
+    """A decider behind a gate; its sessions have one each."""
+
+    def __init__(self, inner: Decider, every: float) -> None:
+        self.name, self._inner, self._every = inner.name, inner, every
+
+    async def start(self) -> None:
+        await self._inner.start()
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+    def open(self, session_id: str) -> GateWatcher:
+        return GateWatcher(self._inner.open(session_id), self._every)
+
+
+class GateWatcher(PlainWatcher):
+    """`passed` and `gated` count the seconds."""
+
+    def __init__(self, inner: Watcher, every: float) -> None:
+        self._inner, self._every = inner, every
+        self.news: asyncio.Event = inner.news
+        self.passed = self.gated = 0
+        self._kept: Grey | None = None
+        self._now: Grey | None = None
+        self._forget()
+
+    @property
+    def host(self) -> Host:
+        return self._inner.host
+
+    @host.setter
+    def host(self, host: Host) -> None:
+        self._inner.host = host
+
+    def understood(self, instruction: str, language: str) -> str:
+        return self._inner.understood(instruction, language)
+
+    def hush(self) -> None:
+        self._inner.hush()
+
+    def reset(self) -> None:
+        self._forget()
+        self._inner.reset()
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+    async def decide(self, moment: Moment) -> Decision:
+        if not self._must_pass(moment):
+            self.gated += 1
+            return Silence(0.0, Evidence(tags=((STILL, 1.0),)))
+        self._settled = False  # until the decision is there: one that fails is asked again
+        decision = await self._inner.decide(moment)
+        self.passed += 1
+        self._settled = isinstance(decision, Silence) and decision.p_act < _IN_DOUBT
+        self._asked_t = moment.t
+        self._kept = self._now
+        return decision
+
+    # --- what counts as a change -----------------------------------------------------------------------------------
+
+    def _forget(self) -> None:
+        self._motion = Motion()
+        self._kept = self._now = None
+        self._changed_t = self._asked_t = float("-inf")
+        self._given: tuple[str, float] | None = None
+        self._timed = False
+        self._answers: frozenset[str] = frozenset()
+        self._settled = False
+
+    def _must_pass(self, moment: Moment) -> bool:
+        told = self._is_told(moment)
+        if not moment.frames:
+            return True
+        changed = False
+        for frame in moment.frames:  # a thumbnail takes well under a millisecond
+            self._now = thumbnail(frame.image, _SIZE)
+            self._motion.observe(self._now)
+            changed = changed or self._kept is None or differs(self._now, self._kept, self._motion.step)
+        if changed:
+            self._changed_t = moment.t
+        due = moment.t - self._changed_t < _AFTERMATH or moment.t - self._asked_t >= self._every
+        return told or due or self._timed or not self._settled
+
+    def _is_told(self, moment: Moment) -> bool:
+        """Whether something was said or answered since the second before; also notes whether an instruction speaks of time."""
+        given, answers = (moment.instruction, moment.instruction_t), frozenset(answer.id for answer in moment.answers)
+        told = bool(moment.heard) or given != self._given or bool(answers - self._answers)
+        if given != self._given:
+            self._timed = any(isinstance(spec, Timer) for spec in parse_instruction(moment.instruction))
+        self._given, self._answers = given, answers
+        return told
+
+
+def differs(now: Grey, kept: Grey, step: float) -> bool:
+    """Whether some cell of the picture is not as it was, an even change of brightness apart. `step` in grey levels."""
+    difference = now - kept
+    changed = (np.abs(difference - np.median(difference)) > step).astype(np.float32)
+    height, width = changed.shape
+    cells = cv2.resize(changed, (width // _CELL, height // _CELL), interpolation=cv2.INTER_AREA)
+    return bool(cells.max() >= _FILLED)

@@ -1,0 +1,237 @@
+"""Many sessions, one device: what waits is taken in small batches, oldest first, and nobody's fault is another's.
+
+A request is a job of one or more steps (a silent second is one, a spoken one a step a token). New seconds join the running ones
+at the next step, so a sentence that is being written holds nobody up. A job is made only when its turn has come, from the moment
+as it is then: the latest moment wins.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+from joyvl_app.errors import Busy, JoyError, ProviderFailed
+from joyvl_app.ports import Clock
+from joyvl_app.worker import Worker
+
+_WINDOW = 10.0  # seconds over which the load is measured
+_WAITS = 500  # waits kept for the report
+_GROW_AFTER = 200  # steps without a fault until a halved batch may grow again
+
+
+class OutOfRoom(Exception):
+    """The device's memory did not suffice for this step; nothing of it was kept."""
+
+
+class Job(Protocol):
+    """One session's second. `step`s of the device move it on; `fault` is its own failure."""
+
+    done: bool
+    fault: Exception | None
+
+    def progressed(self) -> None:
+        """After a step that did not finish it, on the event loop."""
+        ...
+
+    def undo(self) -> None:
+        """As if it had never begun."""
+        ...
+
+
+J = TypeVar("J", bound=Job)
+J_contra = TypeVar("J_contra", bound=Job, contravariant=True)
+
+
+class Device(Protocol[J_contra]):
+    """What works on batches. `step` blocks, on the queue's worker; it raises OutOfRoom when the batch is too much."""
+
+    def step(self, jobs: Sequence[J_contra]) -> None: ...
+
+    def relieve(self, jobs: Sequence[J_contra]) -> bool:
+        """Give up memory that none of `jobs` needs now; whether there was any."""
+        ...
+
+
+@dataclass(eq=False)
+class _Request(Generic[J]):
+    session: str
+    make: Callable[[], J]
+    since: float
+    future: asyncio.Future[J | None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    job: J | None = None
+
+
+class DeviceQueue(Generic[J]):
+    """Bounded by its sessions: each has at most one request here. `load` is the share of time that the device works."""
+
+    def __init__(self, device: Device[J], worker: Worker, clock: Clock, *, batch_max: int, load_max: float = 0.9) -> None:
+        self._device, self._worker, self._clock = device, worker, clock
+        self._batch_max = self._batch_now = batch_max
+        self._load_max = load_max
+        self._waiting: dict[str, _Request[J]] = {}
+        self._going: deque[_Request[J]] = deque()
+        self._something = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._busy: deque[tuple[float, float]] = deque()
+        self._sessions: set[str] = set()
+        self._waits: deque[float] = deque(maxlen=_WAITS)
+        self._since_fault = 0
+        self.skipped = self.steps = self.decided = 0
+
+    # --- who may come ----------------------------------------------------------------------------------------------
+
+    def admit(self, session: str) -> None:
+        """Take a session in. Raises Busy past the measured capacity."""
+        if self._sessions and self.load > self._load_max:
+            raise Busy(
+                f"The device is fully used by {len(self._sessions)} sessions. Please try again in a few minutes, "
+                "or choose the embedded decider, which needs no place here."
+            )
+        self._sessions.add(session)
+
+    def leave(self, session: str) -> None:
+        self._sessions.discard(session)
+
+    @property
+    def load(self) -> float:
+        """The share of the last seconds in which the device was at work, 0 to 1."""
+        now = self._clock.now()
+        while self._busy and self._busy[0][0] < now - _WINDOW:
+            self._busy.popleft()
+        return min(1.0, sum(seconds for _, seconds in self._busy) / _WINDOW)
+
+    def report(self) -> dict[str, float]:
+        """Depth, waits in seconds, seconds lost to waiting, and what the device did."""
+        waits = sorted(self._waits)
+        return {
+            "sessions": len(self._sessions),
+            "depth": len(self._waiting),
+            "load": round(self.load, 3),
+            "wait_p95_s": round(waits[int(0.95 * (len(waits) - 1))], 3) if waits else 0.0,
+            "skipped": self.skipped,
+            "decided": self.decided,
+            "steps": self.steps,
+            "batch_max": self._batch_now,
+        }
+
+    # --- one request -----------------------------------------------------------------------------------------------
+
+    async def run(self, session: str, make: Callable[[], J]) -> J | None:
+        """Wait for the device, then for the job that `make` makes there; None when a later request of the session came first.
+
+        Raises what `make` raises, ProviderFailed when the job failed.
+        """
+        request = _Request(session, make, self._clock.now())
+        if overtaken := self._waiting.get(session):
+            request.since = overtaken.since  # it keeps its place in the line
+            _resolve(overtaken, None)
+        self._waiting[session] = request
+        self._something.set()
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._serve())
+        try:
+            return await request.future
+        finally:
+            if self._waiting.get(session) is request:
+                del self._waiting[session]
+
+    async def aclose(self) -> None:
+        if self._task:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    # --- the device's side -----------------------------------------------------------------------------------------
+
+    async def _serve(self) -> None:
+        while True:
+            while not (self._waiting or self._going):
+                self._something.clear()
+                await self._something.wait()
+            batch = self._pick()
+            await self._work(batch)
+            self._sort_out(batch)
+
+    def _pick(self) -> list[_Request[J]]:
+        """Those under way, in turn, and the oldest waiting; a place is kept for one that waits."""
+        seats = self._batch_now - (1 if self._waiting and self._batch_now > 1 else 0)
+        batch = [self._going.popleft() for _ in range(min(seats, len(self._going)))]
+        while self._waiting and len(batch) < self._batch_now:
+            request = self._waiting.pop(next(iter(self._waiting)))
+            if self._begin(request):
+                batch.append(request)
+        return batch
+
+    def _begin(self, request: _Request[J]) -> bool:
+        waited = self._clock.now() - request.since
+        self._waits.append(waited)
+        self.skipped += int(waited)
+        try:
+            request.job = request.make()
+        except Exception as error:
+            _resolve(request, None, error)
+        return request.job is not None
+
+    async def _work(self, batch: Sequence[_Request[J]]) -> None:
+        """One step of every job in the batch, in smaller parts where the device cannot take them together."""
+        jobs = [request.job for request in batch if request.job]
+        if not jobs:
+            return
+        began = self._clock.now()
+        try:
+            await self._worker.run(lambda: self._device.step(jobs))
+            self._note(began)
+        except OutOfRoom:
+            await self._with_less(batch, jobs)
+        except Exception as error:
+            if len(batch) == 1:
+                jobs[0].fault = error
+                return
+            for request in batch:
+                await self._work([request])
+
+    async def _with_less(self, batch: Sequence[_Request[J]], jobs: Sequence[J]) -> None:
+        self._since_fault = 0
+        if len(batch) > 1:
+            self._batch_now = max(1, len(batch) // 2)
+            await self._work(batch[: self._batch_now])
+            await self._work(batch[self._batch_now :])
+        elif await self._worker.run(lambda: self._device.relieve(jobs)):
+            await self._work(batch)
+        else:
+            jobs[0].fault = ProviderFailed("The device's memory is full. Close a session, or set a smaller JOYVL_CHUNK_SECONDS.")
+
+    def _note(self, began: float) -> None:
+        now = self._clock.now()
+        self._busy.append((now, now - began))
+        self.steps += 1
+        self._since_fault += 1
+        if self._batch_now < self._batch_max and self._since_fault >= _GROW_AFTER:
+            self._batch_now, self._since_fault = self._batch_now + 1, 0
+
+    def _sort_out(self, batch: Sequence[_Request[J]]) -> None:
+        for request in batch:
+            job = request.job
+            if job is None:
+                continue
+            if request.future.cancelled() or job.fault:
+                job.undo()
+                _resolve(request, None, job.fault)
+            elif job.done:
+                self.decided += 1
+                _resolve(request, job)
+            else:
+                job.progressed()
+                self._going.append(request)
+
+
+def _resolve(request: _Request[J], job: J | None, error: Exception | None = None) -> None:
+    if request.future.done():
+        return
+    if error is None:
+        request.future.set_result(job)
+    else:
+        told = error if isinstance(error, JoyError) else ProviderFailed(f"The model failed on this second: {error}")
+        request.future.set_exception(told)

@@ -1,0 +1,80 @@
+"""The model as the queue's device: packs what waits into one pass, and gives idle streams' memory back when it must."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from weakref import WeakKeyDictionary
+
+import psutil
+import torch
+
+from joyvl_app.deciders.queue import OutOfRoom
+from joyvl_app.deciders.vlm.actions import Actions
+from joyvl_app.deciders.vlm.engine import Engine
+from joyvl_app.deciders.vlm.inputs import Piece
+from joyvl_app.deciders.vlm.second import Second
+from joyvl_app.deciders.vlm.stream import Stream
+from joyvl_app.errors import Busy
+
+_SHARE = 0.9  # of what was free after loading
+
+
+class VlmDevice:
+    """Used from the queue's thread alone, `streams` and `room` apart."""
+
+    def __init__(self, engine: Engine, actions: Actions) -> None:
+        self._engine, self._actions = engine, actions
+        self._used: WeakKeyDictionary[Stream, float] = WeakKeyDictionary()
+        self._budget = _SHARE * _free(engine.device)
+
+    def step(self, jobs: Sequence[Second]) -> None:
+        """One pass for all; a job that cannot be fed or does not like the answer gets its own fault. Raises OutOfRoom."""
+        fed = [(job, piece) for job in jobs if (piece := _piece(job)) is not None]
+        if not fed:
+            return
+        try:
+            logits = self._engine.forward([(job.stream, piece) for job, piece in fed])
+        except torch.OutOfMemoryError as error:
+            raise OutOfRoom from error
+        except RuntimeError as error:
+            if "allocate memory" in str(error):  # what the CPU's allocator says
+                raise OutOfRoom from error
+            raise
+        for (job, _), row in zip(fed, self._actions.read(logits), strict=True):
+            self._used[job.stream] = time.monotonic()
+            try:
+                job.take(row)
+            except Exception as error:
+                job.fault = error
+
+    def relieve(self, jobs: Sequence[Second]) -> bool:
+        """Drop the stream that has been idle longest."""
+        busy = {id(job.stream) for job in jobs}
+        idle = [stream for stream in self._used if id(stream) not in busy and stream.bytes and not stream.dropped]
+        if not idle:
+            return False
+        min(idle, key=lambda stream: self._used[stream]).drop()
+        if self._engine.device.type == "cuda":
+            torch.cuda.empty_cache()
+        return True
+
+    def check_room(self, tokens: int) -> None:
+        """Raises Busy when a stream of so many tokens would not fit beside the present ones."""
+        held = sum(stream.bytes for stream in list(self._used))
+        if held and held + tokens * self._engine.bytes_a_token > self._budget:
+            raise Busy("The device's memory holds no further session. Please try again later, or choose the embedded decider.")
+
+
+def _piece(job: Second) -> Piece | None:
+    try:
+        return job.next()
+    except Exception as error:
+        job.fault = error
+        return None
+
+
+def _free(device: torch.device) -> float:
+    if device.type == "cuda":
+        return float(torch.cuda.mem_get_info(device)[0])
+    return 0.5 * float(psutil.virtual_memory().available)

@@ -1,0 +1,111 @@
+"""Text and pictures → what a model takes. Qwen3-VL is fed by hand, other families through their own processors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from joyvl_app.domain import Image
+from joyvl_app.errors import ProviderFailed
+from joyvl_app.sources.scaling import within
+
+_BATCHED_INSIDE = ("idefics2", "idefics3", "smolvlm")  # their pictures are (1, pictures, …); all others' are (pictures, …)
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """New tokens of one stream: `ids` (n,), rotary `positions` (axes, n) from 0, the pictures' tensors by argument name."""
+
+    ids: Tensor
+    positions: Tensor
+    pictures: dict[str, Tensor]
+
+    @property
+    def count(self) -> int:
+        return int(self.ids.numel())
+
+    @property
+    def span(self) -> int:
+        """How far the next piece's positions lie behind this one's."""
+        return int(self.positions.max()) + 1
+
+
+class Inputs(Protocol):
+    """How one family of models is fed."""
+
+    def piece(self, before: Sequence[int], text: str, after: Sequence[int], images: Sequence[Image]) -> Piece:
+        """`text` with one placeholder for each of `images`, between token ids that are known already."""
+        ...
+
+    def join(self, pieces: Sequence[Piece]) -> dict[str, Tensor]:
+        """The pictures of several pieces, in their order."""
+        ...
+
+
+class QwenInputs:
+    """Qwen3-VL: placeholders are expanded and M-RoPE positions computed here, which needs neither a processor nor torchvision."""
+
+    def __init__(self, model: Any, tokenizer: Any, image_processor: Any, max_pixels: int) -> None:
+        self._tokenizer, self._processor = tokenizer, image_processor
+        self._positions = model.model.get_rope_index
+        self._image = int(model.config.image_token_id)
+        self._merge = int(model.config.vision_config.spatial_merge_size) ** 2
+        size = image_processor.size
+        self._size = {
+            "shortest_edge": min(size["shortest_edge"], max_pixels),
+            "longest_edge": min(size["longest_edge"], max_pixels),
+        }
+
+    def piece(self, before: Sequence[int], text: str, after: Sequence[int], images: Sequence[Image]) -> Piece:
+        pictures = dict(self._processor(list(images), size=self._size, return_tensors="pt")) if images else {}
+        grids = pictures.get("image_grid_thw", torch.empty(0, 3, dtype=torch.long))
+        written = self._tokenizer.encode(text, add_special_tokens=False)
+        ids = torch.tensor([*before, *self._expanded(written, (grids.prod(-1) // self._merge).tolist()), *after])
+        kinds = (ids == self._image).int()
+        positions, _ = self._positions(ids[None], image_grid_thw=grids if images else None, mm_token_type_ids=kinds[None])
+        return Piece(ids, positions[:, 0], pictures)
+
+    def _expanded(self, ids: Sequence[int], sizes: Sequence[int]) -> list[int]:
+        counts, expanded = iter(sizes), list[int]()
+        for token in ids:
+            expanded += [token] * (next(counts) if token == self._image else 1)
+        return expanded
+
+    def join(self, pieces: Sequence[Piece]) -> dict[str, Tensor]:
+        return _joined(pieces, 0)
+
+
+class ProcessorInputs:
+    """Any other family: its processor expands the placeholders; positions count tokens."""
+
+    def __init__(self, model: Any, processor: Any, max_pixels: int) -> None:
+        self._processor, self._max_pixels = processor, max_pixels
+        self._axis = int(model.config.model_type in _BATCHED_INSIDE)
+
+    def piece(self, before: Sequence[int], text: str, after: Sequence[int], images: Sequence[Image]) -> Piece:
+        fitted = [within(image, self._max_pixels) for image in images]
+        try:
+            made = dict(self._processor(text=text, images=fitted or None, return_tensors="pt", **self._options()))
+        except (ValueError, IndexError) as error:
+            raise ProviderFailed(f"The model's processor does not take this picture: {error}") from error
+        made.pop("attention_mask", None)
+        written = made.pop("input_ids")[0]
+        ids = torch.cat((torch.tensor(list(before), dtype=torch.long), written, torch.tensor(list(after), dtype=torch.long)))
+        return Piece(ids, torch.arange(ids.numel())[None], {name: part for name, part in made.items() if torch.is_tensor(part)})
+
+    def _options(self) -> dict[str, Any]:
+        """Text as it is; a picture as one tile, for a second has no time for a dozen."""
+        splits = hasattr(getattr(self._processor, "image_processor", None), "do_image_splitting")
+        return {"add_special_tokens": False, **({"do_image_splitting": False} if splits else {})}
+
+    def join(self, pieces: Sequence[Piece]) -> dict[str, Tensor]:
+        return _joined(pieces, self._axis)
+
+
+def _joined(pieces: Sequence[Piece], axis: int) -> dict[str, Tensor]:
+    shown = [piece.pictures for piece in pieces if piece.pictures]
+    return {name: torch.cat([pictures[name] for pictures in shown], dim=axis) for name in (shown[0] if shown else {})}

@@ -1,0 +1,159 @@
+"""One session of the model: each second's new turn goes behind what it has seen of this chunk."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from joyvl_app import dialect
+from joyvl_app.deciders.base import PlainWatcher
+from joyvl_app.deciders.conversation import Conversation, Exchange
+from joyvl_app.deciders.queue import DeviceQueue
+from joyvl_app.deciders.vlm.actions import Actions, Sampling
+from joyvl_app.deciders.vlm.device import VlmDevice
+from joyvl_app.deciders.vlm.engine import Engine
+from joyvl_app.deciders.vlm.inputs import Piece
+from joyvl_app.deciders.vlm.second import Outgrown, Second
+from joyvl_app.deciders.vlm.stream import Stream
+from joyvl_app.domain import Decision, Evidence, Moment, Respond, Silence, acts
+from joyvl_app.settings import Settings
+
+
+@dataclass(frozen=True)
+class Model:
+    """What all sessions share."""
+
+    engine: Engine
+    actions: Actions
+    device: VlmDevice
+    queue: DeviceQueue[Second]
+
+
+class VlmWatcher(PlainWatcher):
+    """A second that fails or is cancelled leaves no trace: the stream goes back, and its question is asked again in the next."""
+
+    def __init__(self, session_id: str, model: Model, settings: Settings) -> None:
+        super().__init__()
+        self._id, self._model, self._settings = session_id, model, settings
+        self._sampling = Sampling(settings.temperature, settings.reply_tokens)
+        self._chance = random.Random(session_id)
+        kept = settings.stateless_frames - 1 if settings.stateless else settings.reprime_frames
+        self._talk = Conversation(kept, settings.prompt_file)
+        self._stream: Stream | None = None
+        self._second: Second | None = None
+        self._crowded = False  # even the opening did not fit: without memory it may
+
+    def reset(self) -> None:
+        self._drop()
+        self._talk.reset()
+        self._crowded = False
+
+    def hush(self) -> None:
+        if self._second:
+            self._second.hush()
+
+    async def aclose(self) -> None:
+        self._drop()
+        self._model.queue.leave(self._id)
+
+    async def decide(self, moment: Moment) -> Decision:
+        if not self._talk.hear(moment):
+            return Silence()
+        shown: list[tuple[Moment, Exchange]] = []
+
+        def begin() -> Second:
+            """When the device has time: from the moment as it is then."""
+            renewed = self.host.renew(moment)
+            self._talk.hear(renewed, known=len(moment.heard))
+            shown[:] = [(renewed, self._talk.exchange(renewed))]
+            self._second = self._begin(*shown[0])
+            return self._second
+
+        try:
+            second = await self._model.queue.run(self._id, begin)
+        except BaseException as error:
+            self._give_up(error)
+            raise
+        finally:
+            self._second = None
+        return self._settle(second, *shown[0]) if second else Silence()
+
+    def _give_up(self, error: BaseException) -> None:
+        """A stream that never got its opening, or has no room for another second, is of no use."""
+        empty = self._stream is not None and self._stream.length == 0
+        if isinstance(error, Outgrown):
+            self._crowded = empty
+        if empty or isinstance(error, Outgrown):
+            self._drop()
+
+    # --- what the model is told ------------------------------------------------------------------------------------
+
+    def _begin(self, moment: Moment, now: Exchange) -> Second:
+        fresh = self._must_begin_anew(moment)
+        if fresh or self._stream is None:
+            self._drop()
+            self._stream = Stream()
+        before = tuple(self._talk.recent) if fresh and not self._crowded else ()
+        stream, engine = self._stream, self._model.engine
+
+        def prompt(pending: Sequence[int], lead: Sequence[int]) -> Piece:
+            text = self._whole(moment, before, now) if fresh else self._turn(now)
+            images = [exchange.image for exchange in (*before, now) if exchange.image is not None]
+            piece = engine.inputs.piece(pending, text, lead, images)
+            if not stream.expected and not self._settings.stateless:
+                a_tick = piece.count // (len(before) + 1)
+                stream.expected = min(engine.context, piece.count + a_tick * self._settings.chunk_seconds)
+            return piece
+
+        return Second(
+            engine, self._model.actions, self._sampling, self._chance, stream, prompt,
+            lambda p: not moment.mute and acts(p, moment.sensitivity), self._draft,
+        )  # fmt: skip
+
+    def _must_begin_anew(self, moment: Moment) -> bool:
+        lost = self._stream is None or self._stream.dropped or self._settings.stateless
+        return lost or self._talk.begins_chunk(moment)
+
+    def _whole(self, moment: Moment, before: Sequence[Exchange], now: Exchange) -> str:
+        """The whole text of a fresh stream: instructions, memory, the seconds taken along, this second."""
+        first = (*before, now)[0]
+        frame = self._model.engine.framing.of(first.image is not None)
+        opening = self._talk.opening(moment, first, "" if self._crowded else moment.context)
+        text = frame.first(self._talk.system(moment), opening)
+        for exchange, following in zip(before, (*before, now)[1:], strict=True):
+            text += exchange.reply + self._turn(following)
+        return text
+
+    def _turn(self, exchange: Exchange) -> str:
+        return self._model.engine.framing.of(exchange.image is not None).later(self._talk.turn(exchange))
+
+    # --- what came of it -------------------------------------------------------------------------------------------
+
+    def _settle(self, second: Second, moment: Moment, now: Exchange) -> Decision:
+        decision = self._read(second)
+        self._talk.commit(moment, now, decision)
+        self._crowded = False
+        if self._settings.stateless:
+            self._drop()
+        return decision
+
+    def _read(self, second: Second) -> Decision:
+        evidence = Evidence(tags=(("p_act", second.p_act), ("tokens", float(second.stream.length))))
+        if not second.spoke:
+            return Silence(second.p_act, evidence)
+        reading = dialect.parse(second.raw, second.p_act)
+        if not reading.parsed:
+            self.host.unparsed(second.raw)
+            second.retract()
+        return replace(reading.decision, evidence=evidence)
+
+    def _draft(self, raw: str) -> None:
+        decision = dialect.parse(raw).decision
+        if isinstance(decision, Respond) and decision.text:
+            self.host.draft(decision.text)
+
+    def _drop(self) -> None:
+        if self._stream:
+            self._stream.drop()
+        self._stream = None
