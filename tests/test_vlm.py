@@ -302,7 +302,7 @@ async def test_a_cancelled_second_leaves_no_trace(opened: Callable[..., Any], mo
     watcher, script, _ = await opened()
     await watcher.decide(moment(1))
     length, forward = watcher._stream.length, watcher._model.engine.forward
-    monkeypatch.setattr(watcher._model.engine, "forward", lambda work: (time.sleep(0.2), forward(work))[1])
+    monkeypatch.setattr(watcher._model.engine, "forward", lambda work: time.sleep(0.2) or forward(work))  # type: ignore[func-returns-value]
     deciding = asyncio.create_task(watcher.decide(moment(2)))
     await asyncio.sleep(0.05)
     deciding.cancel()
@@ -401,7 +401,7 @@ async def test_past_the_context_it_says_so_and_begins_anew(tmp_path: Path, monke
         except ProviderFailed as error:
             assert "outgrown" in str(error)
             faults += 1
-    assert 1 <= faults <= 8 and decided >= 20
+    assert faults <= 2 and decided >= 27
     await decider.aclose()
 
 

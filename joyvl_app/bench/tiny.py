@@ -78,3 +78,33 @@ def write_tiny(
     processor = Qwen2VLImageProcessorPil(size=size, patch_size=16, image_mean=[0.5] * 3, image_std=[0.5] * 3)
     processor.save_pretrained(folder)
     return folder
+
+
+def write_tiny_llava(folder: Path, seed: int = 1) -> Path:
+    """A LLaVA checkpoint in `folder`, as a stand-in for every model that was not made for this. Returns the folder."""
+    import torch
+    import transformers
+    from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration, LlavaProcessor
+
+    torch.manual_seed(seed)
+    library: Any = transformers  # parts of it are untyped
+    tokenizer = tiny_tokenizer(actions=False, image="<image>")
+    vision = CLIPVisionConfig(
+        hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2, image_size=32, patch_size=8
+    )
+    text = LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=48, intermediate_size=96, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=2, max_position_embeddings=8_192,
+    )  # fmt: skip
+    image_token = tokenizer.convert_tokens_to_ids("<image>")
+    model = LlavaForConditionalGeneration(LlavaConfig(vision_config=vision, text_config=text, image_token_index=image_token))
+    model.generation_config.eos_token_id = tokenizer.eos_token_id
+    model.save_pretrained(folder)
+    size = {"height": 32, "width": 32}
+    pictures = library.CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size=size)
+    make: Any = LlavaProcessor
+    make(
+        image_processor=pictures, tokenizer=tokenizer, patch_size=8, vision_feature_select_strategy="default",
+        image_token="<image>", chat_template=tokenizer.chat_template, num_additional_image_tokens=1,
+    ).save_pretrained(folder)  # fmt: skip
+    return folder

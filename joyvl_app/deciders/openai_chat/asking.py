@@ -16,6 +16,7 @@ from joyvl_app.dialect.tokens import RESPONSE, SILENCE
 from joyvl_app.errors import ProviderFailed
 
 _CHARS_A_TOKEN = 16  # no tokenizer writes longer tokens for long
+_ROOM = 0.8  # of the pictures that made a conversation too long
 _TOP = 20  # alternatives of the first token that are asked for
 _PICTURES = ("image", "picture", "multimodal", "multi_modal", "mm-per-prompt", "mm_per_prompt")
 _LENGTH = ("context length", "context_length", "max_model_len", "maximum context", "too long", "maximum length", "prompt is too")
@@ -127,6 +128,7 @@ def _judge(endpoint: Endpoint, error: APIStatusError, pictures: int) -> None:
     if error.status_code == 404:
         raise ProviderFailed(f"{endpoint.url} has no such model or address: {told}. Check JOYVL_OPENAI_URLS, _MODEL.") from error
     if any(word in told.lower() for word in _LENGTH):
+        endpoint.most_pictures = min(endpoint.most_pictures, max(1, int(_ROOM * pictures)))
         raise TooLong(f"The conversation has outgrown the context of {endpoint.url}; a new chunk begins.") from error
     if pictures > 1 and any(word in told.lower() for word in _PICTURES):
         endpoint.most_pictures = pictures // 2

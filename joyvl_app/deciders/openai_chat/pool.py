@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Collection
-from contextlib import suppress
 from dataclasses import dataclass, field
 
-from openai import AsyncOpenAI, OpenAIError
+from openai import APIStatusError, AsyncOpenAI, OpenAIError
 
 from joyvl_app.errors import BadInput, ProviderFailed
 
 _PROBE_SECONDS = 3.0
+_NOBODY = (502, 503, 504)
 _LONGEST_PAUSE = 60.0  # seconds between two questions whether a dead server lives again
 
 
@@ -92,9 +92,18 @@ class Pool:
             while not endpoint.up:
                 await asyncio.sleep(min(_LONGEST_PAUSE, pause) * random.uniform(0.7, 1.3))
                 pause *= 2
-                with suppress(OpenAIError, TimeoutError, ValueError, AttributeError):
-                    async with asyncio.timeout(_PROBE_SECONDS):
-                        await endpoint.client.models.list()
-                    endpoint.up = True
+                endpoint.up = await _answers(endpoint)
         finally:
             self._revivals.pop(endpoint, None)
+
+
+async def _answers(endpoint: Endpoint) -> bool:
+    """Whether anybody is there who answers questions; a proxy that says otherwise is nobody."""
+    try:
+        async with asyncio.timeout(_PROBE_SECONDS):
+            await endpoint.client.models.list()
+    except APIStatusError as error:
+        return error.status_code not in _NOBODY
+    except (OpenAIError, TimeoutError, ValueError, AttributeError):
+        return False
+    return True

@@ -35,6 +35,7 @@ class Second:
         self._ids: list[int] = []
         self._next: tuple[int, ...] = ()
         self.p_act, self.spoke = 0.0, False
+        self.prompt_tokens = 0
         self.done = False
         self.fault: Exception | None = None
 
@@ -61,6 +62,7 @@ class Second:
         stream = self.stream
         if self._asked is None:
             piece = self._prompt(stream.pending, self._actions.lead)
+            self.prompt_tokens = piece.count
         else:
             piece = self._engine.inputs.piece(self._next, "", (), ())
         if stream.length + piece.count + self._sampling.most > self._engine.context:

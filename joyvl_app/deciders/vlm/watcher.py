@@ -19,6 +19,8 @@ from joyvl_app.deciders.vlm.stream import Stream
 from joyvl_app.domain import Decision, Evidence, Moment, Respond, Silence, acts
 from joyvl_app.settings import Settings
 
+_TURNS_AHEAD = 2  # turns for which the context must have room; a question may make one longer
+
 
 @dataclass(frozen=True)
 class Model:
@@ -43,6 +45,7 @@ class VlmWatcher(PlainWatcher):
         self._stream: Stream | None = None
         self._second: Second | None = None
         self._crowded = False  # even the opening did not fit: without memory it may
+        self._turn_tokens = 0
 
     def reset(self) -> None:
         self._drop()
@@ -112,8 +115,10 @@ class VlmWatcher(PlainWatcher):
         )  # fmt: skip
 
     def _must_begin_anew(self, moment: Moment) -> bool:
-        lost = self._stream is None or self._stream.dropped or self._settings.stateless
-        return lost or self._talk.begins_chunk(moment)
+        if self._stream is None or self._stream.dropped or self._settings.stateless:
+            return True
+        ahead = self._stream.length + _TURNS_AHEAD * self._turn_tokens + self._sampling.most
+        return ahead > self._model.engine.context or self._talk.begins_chunk(moment)
 
     def _whole(self, moment: Moment, before: Sequence[Exchange], now: Exchange) -> str:
         """The whole text of a fresh stream: instructions, memory, the seconds taken along, this second."""
@@ -133,6 +138,7 @@ class VlmWatcher(PlainWatcher):
     def _settle(self, second: Second, moment: Moment, now: Exchange) -> Decision:
         decision = self._read(second)
         self._talk.commit(moment, now, decision)
+        self._turn_tokens = 0 if self._crowded else min(second.prompt_tokens, self._turn_tokens or second.prompt_tokens)
         self._crowded = False
         if self._settings.stateless:
             self._drop()
