@@ -195,9 +195,9 @@ class DeviceQueue(Generic[J]):
     async def _with_less(self, batch: Sequence[_Request[J]], jobs: Sequence[J]) -> None:
         self._since_fault = 0
         if len(batch) > 1:
-            self._batch_now = max(1, len(batch) // 2)
-            await self._work(batch[: self._batch_now])
-            await self._work(batch[self._batch_now :])
+            half = self._batch_now = len(batch) // 2
+            await self._work(batch[:half])
+            await self._work(batch[half:])
         elif await self._worker.run(lambda: self._device.relieve(jobs)):
             await self._work(batch)
         else:
