@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
 
 # The page must work without the internet, and tells nobody that it runs.
@@ -12,7 +11,8 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 import uvicorn
 
-from joyvl_app.errors import BadInput, JoyError
+from joyvl_app.errors import JoyError
+from joyvl_app.listening import check_port
 from joyvl_app.settings import load_settings
 
 
@@ -20,7 +20,7 @@ def main() -> int:
     """Serve until interrupted; 2 when the set-up is wrong."""
     try:
         settings = load_settings()
-        _check_port(settings.host, settings.port)
+        check_port(settings.host, settings.port)
         from joyvl_app.ui.server import build_app
 
         app = build_app(settings)
@@ -30,16 +30,6 @@ def main() -> int:
     print(f"JoyVL is at http://{settings.host}:{settings.port} (Ctrl+C ends it)", flush=True)
     uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning", timeout_graceful_shutdown=3)
     return 0
-
-
-def _check_port(host: str, port: int) -> None:
-    """Raises BadInput when something else already listens there."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise BadInput(f"{host}:{port} cannot be listened on ({error.strerror}). Try JOYVL_PORT={port + 1}.") from error
 
 
 if __name__ == "__main__":

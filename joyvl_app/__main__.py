@@ -7,7 +7,7 @@ import os
 import sys
 
 from joyvl_app import __version__
-from joyvl_app.cli import bench, doctor, eval, watch
+from joyvl_app.cli import bench, doctor, eval, serve, watch
 from joyvl_app.errors import JoyError
 
 _BAD_INPUT = 2
@@ -18,7 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="joyvl_app", description="An assistant that watches and decides every second.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (watch, doctor, bench, eval):
+    for command in (watch, serve, doctor, bench, eval):
         command.add_parser(commands)
     options = parser.parse_args(arguments)
     try:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Generic, TypeVar
 
-from joyvl_app.choice import choose
+from joyvl_app.choice import choose, obstacle
 from joyvl_app.deciders.gate import Gated
 from joyvl_app.errors import BadInput, MissingPart
 from joyvl_app.memory.window import Window
@@ -178,16 +179,24 @@ class Providers:
     def decider(self) -> Decider:
         return self.deciders.get(self.chosen)
 
-    def parts(self, settings: Settings) -> Parts:
-        """One session's parts: the shared providers and a memory of its own."""
+    def parts(self, settings: Settings, decider: str = "") -> Parts:
+        """One session's parts: the shared providers (with the chosen decider or this one) and a memory of its own."""
         memory = Window(settings.chunk_seconds, settings.qa_pairs)
-        return Parts(self.deciders.gated(self.chosen), memory, self.brain, self.synthesizer)
+        return Parts(self.deciders.gated(decider or self.chosen), memory, self.brain, self.synthesizer)
 
     async def aclose(self) -> None:
         await self.deciders.aclose()
         await self.brain.aclose()
         if self.synthesizer:
             await self.synthesizer.aclose()
+
+
+def offered_deciders(settings: Settings) -> list[str]:
+    """The deciders that a session may be switched to: the chosen one, the embedded one, and the models that can be had."""
+    names = [chosen_decider(settings), "embedded"]
+    names += ["openai_chat"] if settings.openai_urls else []
+    names += ["vlm"] if Path(settings.model).expanduser().is_dir() or obstacle(settings) is None else []
+    return [name for name in dict.fromkeys(names) if not DECIDERS.check(name).missing()]
 
 
 def chosen_decider(settings: Settings) -> str:

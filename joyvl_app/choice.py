@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,36 +17,34 @@ _DRIVERS = ("/dev/kfd", "/dev/nvidia0", "/dev/dxg")
 
 @dataclass(frozen=True)
 class Choice:
-    """A decider's name, why it was taken, and how to have another."""
+    """A decider's name, and the reason: `why_REASON` in the page's catalogue, with these values filled in."""
 
     name: str
-    why: str
-    how: str
+    reason: str
+    values: dict[str, str] = field(default_factory=dict)
 
 
 @lru_cache(maxsize=16)
 def choose(settings: Settings) -> Choice:
     """What `JOYVL_DECIDER` names; for `auto` the best that this machine can run."""
     if settings.decider != "auto":
-        return Choice(settings.decider, f"JOYVL_DECIDER={settings.decider}", "Set JOYVL_DECIDER=auto to let the app choose.")
+        return Choice(settings.decider, "setting", {"name": settings.decider})
     if settings.openai_urls:
-        return Choice("openai_chat", "JOYVL_OPENAI_URLS names a server", "Set JOYVL_DECIDER to choose another.")
-    if obstacle := why_not_vlm(settings):
-        return Choice("embedded", obstacle, "Connect a GPU or a server: docs/serving.md. Or set JOYVL_DECIDER=vlm.")
-    return Choice("vlm", f"a GPU and {settings.model} are there", "Set JOYVL_DECIDER=embedded to spare the GPU.")
+        return Choice("openai_chat", "server")
+    return obstacle(settings) or Choice("vlm", "gpu", {"model": settings.model})
 
 
-def why_not_vlm(settings: Settings) -> str:
-    """What stands in the way of the vlm decider, in a few words; "" when nothing does."""
+def obstacle(settings: Settings) -> Choice | None:
+    """What stands in the way of the vlm decider, as the choice of the embedded one; None when nothing does."""
     if not has_driver():
-        return "no GPU was found"
+        return Choice("embedded", "no_gpu")
     free = free_gpu_gb()
     if free <= 0:
-        return "PyTorch cannot use the GPU (is it a build for the CPU?)"
-    needed = _weights_gb(settings) * settings.model_bits / 16 + _SPARE_GB
+        return Choice("embedded", "torch")
+    needed = _weights_gb(settings.model) * settings.model_bits / 16 + _SPARE_GB
     if free < needed:
-        return f"the GPU has {free:.0f} GB free, {settings.model} needs about {needed:.0f}"
-    return _no_weights(settings.model)
+        return Choice("embedded", "small", {"free": f"{free:.0f}", "model": settings.model, "needed": f"{needed:.0f}"})
+    return None if _weights_can_be_had(settings.model) else Choice("embedded", "weights", {"model": settings.model})
 
 
 def has_driver() -> bool:
@@ -63,30 +61,24 @@ def free_gpu_gb() -> float:
         return 0.0
 
 
-def _weights_gb(settings: Settings) -> float:
-    folder = Path(settings.model).expanduser()
+def _weights_gb(model: str) -> float:
+    folder = Path(model).expanduser()
     if folder.is_dir():
         return sum(path.stat().st_size for path in folder.glob("*.safetensors")) / 1e9
     return _FLAGSHIP_GB
 
 
-def _no_weights(model: str) -> str:
-    """Why the weights cannot be had; "" when they lie here or the hub can be asked for them."""
+def _weights_can_be_had(model: str) -> bool:
+    """They lie here, or the hub has them."""
     if Path(model).expanduser().is_dir():
-        return ""
+        return True
     from huggingface_hub import HfApi, try_to_load_from_cache
 
-    if isinstance(try_to_load_from_cache(model, "config.json"), str) and _cached_weights(model):
-        return ""
+    names = ("model.safetensors.index.json", "model.safetensors")
+    if any(isinstance(try_to_load_from_cache(model, name), str) for name in names):
+        return True
     try:
         HfApi().model_info(model, timeout=_HUB_SECONDS)
     except Exception:  # offline, no such model, no permission: all the same here
-        return f"{model} is not on this machine and cannot be fetched"
-    return ""
-
-
-def _cached_weights(model: str) -> bool:
-    from huggingface_hub import try_to_load_from_cache
-
-    names = ("model.safetensors.index.json", "model.safetensors")
-    return any(isinstance(try_to_load_from_cache(model, name), str) for name in names)
+        return False
+    return True

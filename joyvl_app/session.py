@@ -147,8 +147,9 @@ class Session:
     def tell(self, text: str) -> None:
         self._status.tell(text)
 
-    def unparsed(self, raw: str) -> None:
-        self._emit(Unparsed(t=self.clock.now(), raw=raw))
+    def wrote(self, raw: str, parsed: bool) -> None:
+        if not parsed:
+            self._emit(Unparsed(t=self.clock.now(), raw=raw))
 
     # --- the loop ------------------------------------------------------------------------------------------------
 

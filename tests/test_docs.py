@@ -47,5 +47,5 @@ def test_every_text_of_the_page_is_there_in_both_languages_and_used() -> None:
     code += "".join(path.read_text(encoding="utf-8") for path in (ROOT / "joyvl_app/ui").glob("*.py"))
     for key, words in texts.items():
         assert set(words) == {"en", "zh"} and all(words.values()), key
-        stem = key.split("_", 1)[0] if key.startswith(("state_", "delegation_", "source_")) else key
+        stem = key.split("_", 1)[0] if key.startswith(("state_", "delegation_", "source_", "why_")) else key
         assert key in code or f"{stem}_" in code, f"the text {key} is used nowhere"

@@ -12,7 +12,7 @@ from tests.support import ROOT
 # From the ground floor up; what stands in one line may import one another's values but nothing below.
 FLOORS: list[tuple[str, ...]] = [
     ("domain", "errors", "plain"),
-    ("ports",),
+    ("ports", "listening"),
     ("parts",),
     ("clock", "mailbox", "worker", "ticks"),
     ("dialect", "intent"),
@@ -27,6 +27,7 @@ FLOORS: list[tuple[str, ...]] = [
     ("session",),
     ("choice",),
     ("build", "watching"),
+    ("api",),
     ("evals",),
     ("bench",),
     ("ui",),

@@ -210,7 +210,7 @@ async def test_waits_are_counted_in_lost_seconds() -> None:
     clock = ManualClock()  # charged with the device's real time
     worker = Worker("test", clock)
     queue: DeviceQueue[Task] = DeviceQueue(Machine(blocking=0.6), worker, clock, batch_max=1)
-    await clock.drive(run_all(queue, [Task(str(n)) for n in range(3)]))  # type: ignore[arg-type]
+    await clock.drive(run_all(queue, [Task(str(n)) for n in range(3)]))
     assert queue.skipped == 1 and 1.1 < queue.report()["wait_p95_s"] + 0.6 < 2.5
     assert queue.load > 0.15
     await queue.aclose()

@@ -180,8 +180,9 @@ class Told:
     def tell(self, text: str) -> None:
         return None
 
-    def unparsed(self, raw: str) -> None:
-        self.raw.append(raw)
+    def wrote(self, raw: str, parsed: bool) -> None:
+        if not parsed:
+            self.raw.append(raw)
 
 
 class Script:

@@ -38,7 +38,7 @@ async function askUntilAnswered() {
 
 // Gradio mounts a tab when it likes; its stage is made as soon as all its parts are there.
 async function settle(scenario, decider) {
-  const parts = ['stage', 'conversation', 'instruction', 'start', 'pause', 'stop', 'download', 'understood', 'ask'];
+  const parts = ['stage', 'decider', 'conversation', 'instruction', 'start', 'pause', 'stop', 'download', 'understood', 'ask'];
   while (!parts.every((name) => document.getElementById(`${name}-${scenario.id}`))) {
     await new Promise((done) => { requestAnimationFrame(done); });
   }

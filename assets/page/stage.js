@@ -14,7 +14,7 @@ export class Stage {
   constructor(scenario, decider) {
     const find = (name) => document.getElementById(`${name}-${scenario.id}`);
     const root = find('stage');
-    Object.assign(this, { scenario, decider, find, root, id: null, paused: false, source: 'sample', times: [] });
+    Object.assign(this, { scenario, page: decider, decider: decider.name, find, root, id: null, paused: false, source: 'sample', times: [] });
     this.video = root.querySelector('video');
     this.overlay = new Overlay(root.querySelector('.jv-picture'));
     this.conversation = new Conversation(find('conversation'), (id) => this.send({ cancel: id }));
@@ -23,6 +23,7 @@ export class Stage {
     this.video.addEventListener('ended', () => this.clipEnded());
     this.state('idle');
     this.controls();
+    this.deciders();
   }
 
   get running() { return this.id !== null; }
@@ -64,7 +65,7 @@ export class Stage {
 
   openSession() {
     return api.open({ scenario: this.scenario.id, instruction: this.typed('instruction'), language: current(),
-      sensitivity: Number(this.find('sensitivity').querySelector('input').value), source: this.source });
+      sensitivity: Number(this.find('sensitivity').querySelector('input').value), source: this.source, decider: this.find('decider').querySelector('select').value });
   }
 
   async pause() {
@@ -140,6 +141,28 @@ export class Stage {
     try { await api.change(this.id, changes); } catch (error) { this.fail(error, false); }
   }
 
+  // Which deciders there are, and why this one was taken; another may take over at any time.
+  deciders() {
+    const select = this.find('decider').querySelector('select');
+    select.replaceChildren(...this.page.offered.map((name) => new Option(name, name)));
+    select.value = this.decider;
+    select.disabled = this.page.offered.length < 2;
+    select.onchange = () => { if (this.running) this.send({ decider: select.value }); else this.decidedBy(select.value); };
+    this.why();
+  }
+
+  decidedBy(name, detail = '') {
+    this.decider = name;
+    this.find('decider').querySelector('select').value = name;
+    this.why(detail);
+    this.pulse(name);
+  }
+
+  why(detail = '') {
+    const { name, reason, values } = this.page;
+    this.find('decider').querySelector('.jv-decider-why').textContent = detail || (this.decider === name ? t(`why_${reason}`, values) : t('why_user'));
+  }
+
   // --- what the session does -----------------------------------------------------------------------------------
 
   listeners() {
@@ -159,6 +182,8 @@ export class Stage {
     else if (event.type === 'delegation') this.conversation.delegation(event);
     else if (event.type === 'answer') this.conversation.answer(event);
     else if (event.type === 'state') this.told(event);
+    else if (event.type === 'draft') this.caption(event.text);
+    else if (event.type === 'decider') this.decidedBy(event.name, event.detail);
   }
 
   decision(event) {
@@ -256,7 +281,7 @@ export class Stage {
     if (name === 'idle' || name === 'stopped') this.pulse(this.decider);
   }
 
-  relabel() { this.state(this.shown, ''); this.controls(); this.timeline.draw(); }
+  relabel() { this.state(this.shown, ''); this.controls(); this.why(); this.timeline.draw(); }
 
   pulse(text) { this.root.querySelector('.jv-pulse').textContent = text; }
 

@@ -7,10 +7,12 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 
 from joyvl_app.build import BRAINS, DECIDERS, VOICES, Registry, chosen_decider
+from joyvl_app.choice import choose
 from joyvl_app.errors import JoyError
 from joyvl_app.perception.models import MODELS
 from joyvl_app.scenario import load_scenarios
 from joyvl_app.settings import load_settings
+from joyvl_app.ui.text import text
 
 _PACKAGES = (
     "gradio", "fastrtc", "aiortc", "av", "onnxruntime", "rapidocr", "torch", "transformers", "accelerate",
@@ -60,6 +62,8 @@ def _verdict() -> int:
     except JoyError as error:
         print(f"Problem: {error}")
         return 2
+    choice = choose(settings)
+    print(f"Decider: {choice.name}. {text(f'why_{choice.reason}').format(**choice.values)}")
     print(f"Scenarios: {', '.join(scenarios)}")
     absent = [name for name in _WEIGHTS if not (MODELS / f"{name}.onnx").is_file()]
     if absent:

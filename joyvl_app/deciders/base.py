@@ -20,7 +20,7 @@ class Nobody:
     def tell(self, text: str) -> None:
         return None
 
-    def unparsed(self, raw: str) -> None:
+    def wrote(self, raw: str, parsed: bool) -> None:
         return None
 
 

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from joyvl_app import dialect
-from joyvl_app.domain import Answer, Decision, Image, Moment
+from joyvl_app.domain import Answer, Decision, Frame, Image, Moment
+
+_PERIOD = 0.9  # seconds between pictures that a model is shown
 
 
 @dataclass(frozen=True, eq=False)
 class Exchange:
-    """One second: its time, the instruction where it changed, what was asked, what the brain found, the picture, the reply."""
+    """One second: its time, the instruction where it changed, what was asked, what the brain found, the pictures, the reply."""
 
     t: float
     given: str
     question: str
     results: tuple[str, ...]
-    image: Image | None
+    images: tuple[Image, ...]
     reply: str = ""
 
 
@@ -48,9 +51,11 @@ class Conversation:
     def exchange(self, moment: Moment) -> Exchange:
         """This second, as it is to be told."""
         changed = self._given is not None and self._given != (moment.instruction, moment.instruction_t)
-        image = moment.frames[-1].image if moment.frames else None
+        shown = _apart(moment.frames)
+        t = shown[0].t if len(shown) > 1 else moment.t
         results = tuple(answer.digest for answer in self._news(moment))
-        return Exchange(moment.t, moment.instruction if changed else "", "\n".join(self._unheard), results, image)
+        images = tuple(frame.image for frame in shown)
+        return Exchange(t, moment.instruction if changed else "", "\n".join(self._unheard), results, images)
 
     def begins_chunk(self, moment: Moment) -> bool:
         """Memory began a new one, or an instruction was taken back: the old one must not go on in the model's past."""
@@ -78,6 +83,15 @@ class Conversation:
 
     def _news(self, moment: Moment) -> list[Answer]:
         return [answer for answer in moment.answers if answer.id not in self._passed_on]
+
+
+def _apart(frames: Sequence[Frame]) -> list[Frame]:
+    """The newest picture and those at least a period before it: a model is shown one a second, a request may bring several."""
+    shown: list[Frame] = []
+    for frame in reversed(frames):
+        if not shown or shown[-1].t - frame.t >= _PERIOD:
+            shown.append(frame)
+    return shown[::-1]
 
 
 def _once(text: str) -> str:

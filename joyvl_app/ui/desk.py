@@ -11,7 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from joyvl_app.build import Providers, chosen_decider
+from joyvl_app.build import Providers, offered_deciders
+from joyvl_app.choice import choose
 from joyvl_app.clock import RealClock
 from joyvl_app.errors import BadInput, Busy, JoyError, ProviderFailed
 from joyvl_app.event_log import EventLog
@@ -45,6 +46,7 @@ class Desk:
     def __init__(self, settings: Settings, providers: Providers, scenarios: dict[str, Scenario]) -> None:
         self.settings, self.scenarios = settings, scenarios
         self._providers = providers
+        self.choice, self.offered = choose(settings), offered_deciders(settings)
         self._seats: dict[str, Seat] = {}
         self._finished: OrderedDict[str, tuple[str, Path]] = OrderedDict()
         self._janitor: asyncio.Task[None] | None = None
@@ -71,8 +73,9 @@ class Desk:
             await asyncio.wait(tasks, timeout=5)
         await self._providers.aclose()
 
-    def open(self, owner: str, scenario: Scenario, controls: Controls, source: str) -> Seat:
-        """A new session, running. Raises Busy at the limit."""
+    def open(self, owner: str, scenario: Scenario, controls: Controls, source: str, decider: str = "") -> Seat:
+        """A new session, running, with the chosen decider or another that is offered. Raises Busy at the limit, BadInput."""
+        decider = self._offered(decider or self.choice.name)
         if len(self._seats) >= self.settings.max_sessions:
             raise Busy(f"All {self.settings.max_sessions} places are taken. Please try again in a few minutes.")
         session_id = secrets.token_urlsafe(18)
@@ -80,16 +83,25 @@ class Desk:
         log = self._open_log(session_id)
         header = Header(
             source=source,
-            decider=chosen_decider(self.settings),
+            decider=decider,
             scenario=scenario.id,
             settings=self.settings.public(),
         )
         log.append(header)
-        session = Session(session_id, self._providers.parts(self.settings), controls, clock, log, self.settings)
+        session = Session(session_id, self._providers.parts(self.settings, decider), controls, clock, log, self.settings)
         seat = Seat(owner, session, time.time() - clock.now())
         seat.task = asyncio.create_task(self._run(seat))
         self._seats[session_id] = seat
         return seat
+
+    def switch(self, seat: Seat, decider: str) -> None:
+        """Let another decider go on with a session. Raises BadInput when it is not offered."""
+        seat.session.switch(self._providers.deciders.gated(self._offered(decider)))
+
+    def _offered(self, name: str) -> str:
+        if name not in self.offered:
+            raise BadInput(f"The decider '{name}' is not offered here. Choose from: {', '.join(self.offered)}.")
+        return name
 
     def seat(self, owner: str, session_id: str) -> Seat:
         """Raises BadInput when there is none of this owner's."""

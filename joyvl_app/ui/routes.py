@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,7 +13,6 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import FileResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
-from joyvl_app.build import chosen_decider
 from joyvl_app.errors import BadInput
 from joyvl_app.parts import Controls
 from joyvl_app.scenario import MAX_INSTRUCTION, check_instruction, pick_scenario
@@ -35,6 +35,7 @@ class Opening(BaseModel):
     sensitivity: float = Field(default=0.0, ge=-4, le=4)
     language: Language = "en"
     source: Literal["camera", "screen", "sample", "upload"] = "sample"
+    decider: str = Field(default="", max_length=64)
 
 
 class Change(BaseModel):
@@ -45,6 +46,7 @@ class Change(BaseModel):
     language: Language | None = None
     action: Literal["pause", "resume", "stop", "interrupt"] | None = None
     cancel: str | None = Field(default=None, max_length=32)
+    decider: str | None = Field(default=None, max_length=64)
 
 
 class Sentence(BaseModel):
@@ -75,7 +77,7 @@ def make_router(desk: Desk, rtc: Rtc) -> APIRouter:
         return {
             "text": catalogue(),
             "scenarios": scenarios,
-            "decider": chosen_decider(desk.settings),
+            "decider": {**asdict(desk.choice), "offered": desk.offered},
             "max_instruction": MAX_INSTRUCTION,
         }
 
@@ -91,7 +93,7 @@ def make_router(desk: Desk, rtc: Rtc) -> APIRouter:
         check_instruction(opening.instruction)
         persona = scenario.persona.in_language(opening.language)
         controls = Controls(opening.instruction.strip(), opening.sensitivity, opening.language, persona)
-        seat = desk.open(give_owner(request, response), scenario, controls, opening.source)
+        seat = desk.open(give_owner(request, response), scenario, controls, opening.source, opening.decider)
         return {"id": seat.session.id, "epoch": seat.epoch}
 
     @router.post("/sessions/{session_id}/offer")
@@ -109,6 +111,8 @@ def make_router(desk: Desk, rtc: Rtc) -> APIRouter:
 
     @router.post("/sessions/{session_id}/change", status_code=204)
     async def change(change: Change, seat: Mine) -> None:
+        if change.decider is not None:
+            desk.switch(seat, change.decider)
         _apply(change, seat)
         if change.action == "stop":
             await rtc.hang_up(seat.session.id)

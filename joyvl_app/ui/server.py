@@ -11,6 +11,9 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
+from joyvl_app.api.routes import make_api
+from joyvl_app.api.server import model_name
+from joyvl_app.api.sessions import ApiSessions
 from joyvl_app.build import build_providers
 from joyvl_app.clock import RealClock
 from joyvl_app.errors import BadInput, Busy, JoyError
@@ -26,12 +29,15 @@ from joyvl_app.ui.rtc import Rtc
 def build_app(settings: Settings) -> FastAPI:
     """The whole application, ready for uvicorn. Raises BadInput or MissingPart before anything listens."""
     scenarios = load_scenarios()
-    desk = Desk(settings, build_providers(settings, RealClock()), scenarios)
+    providers = build_providers(settings, RealClock())
+    desk = Desk(settings, providers, scenarios)
+    sessions = ApiSessions(providers.deciders, providers.chosen, settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await desk.start()
         yield
+        await sessions.aclose()
         await desk.aclose()
 
     app = FastAPI(title="JoyVL", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
@@ -39,6 +45,7 @@ def build_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(JoyError, _say_it)
     app.add_exception_handler(RequestValidationError, _say_what_is_wrong)
     app.include_router(make_router(desk, Rtc(settings)))
+    app.include_router(make_api(sessions, model_name(providers.chosen, settings), settings))
     app.add_middleware(KeepToYourself, on_space=settings.on_space)
     with redirect_stdout(StringIO()):  # Gradio prints the path it mounts at
         mounted: FastAPI = gr.mount_gradio_app(app, build_blocks(scenarios), path="/", show_error=False)

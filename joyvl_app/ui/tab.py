@@ -18,6 +18,7 @@ def build_tab(scenario: Scenario) -> None:
         with gr.Column(scale=7, min_width=300, elem_classes="jv-left"):
             gr.HTML(_stage(scenario), elem_id=f"stage-{scenario.id}", padding=False)
             _controls(scenario)
+            gr.HTML(_decider(), elem_id=f"decider-{scenario.id}", padding=False)
         with gr.Column(scale=5, min_width=280, elem_classes="jv-right"):
             _instruction(scenario)
             gr.HTML(_conversation(scenario), elem_id=f"conversation-{scenario.id}", padding=False)
@@ -115,6 +116,11 @@ def _stage(scenario: Scenario) -> str:
   </div>
   <p class="jv-why">{text("timeline_empty")}</p>
 </section>"""
+
+
+def _decider() -> str:
+    return f"""
+<p class="jv-decider"><label>{text("decided_by")} <select></select></label> <span class="jv-decider-why"></span></p>"""
 
 
 def _conversation(scenario: Scenario) -> str:

@@ -28,10 +28,10 @@ _SOON = 1.0  # seconds within which a server that stands alone has failed fast e
 
 @dataclass(frozen=True)
 class Said:
-    """One second of the chunk as it was sent: the user's text and picture (a data URL, or none), and the reply."""
+    """One second of the chunk as it was sent: the user's text and pictures (data URLs), and the reply."""
 
     text: str
-    picture: str | None
+    pictures: tuple[str, ...]
     reply: str = ""
 
 
@@ -75,9 +75,9 @@ class OpenAiWatcher(PlainWatcher):
 
     async def _tell(self, moment: Moment, now: Exchange) -> Said:
         """This second's turn; a new chunk is opened with the last seconds of the one before."""
-        pictures = sum(said.picture is not None for said in self._said)
+        pictures = sum(len(said.pictures) for said in self._said) + len(now.images) - 1
         if not (self._must_open or self._talk.begins_chunk(moment) or pictures >= self._most_pictures()):
-            return await self._pack(self._talk.turn(now), now.image)
+            return await self._pack(self._talk.turn(now), now.images)
         self._must_open = True  # until a second of the new chunk has succeeded
         self._system = self._talk.system(moment)
         context = "" if self._crowded else moment.context
@@ -85,12 +85,13 @@ class OpenAiWatcher(PlainWatcher):
         taken = tuple(self._talk.recent)[len(self._talk.recent) - room :]
         turns = [*taken, now]
         texts = [self._talk.opening(moment, turns[0], context), *map(self._talk.turn, turns[1:])]
-        said = [await self._pack(text, turn.image) for text, turn in zip(texts, turns, strict=True)]
+        said = [await self._pack(text, turn.images) for text, turn in zip(texts, turns, strict=True)]
         self._said = [replace(turn, reply=exchange.reply) for turn, exchange in zip(said, taken, strict=False)]
         return said[-1]
 
-    async def _pack(self, text: str, image: Image | None) -> Said:
-        return Said(text, None if image is None else await asyncio.to_thread(_data_url, image, self._settings.picture_pixels))
+    async def _pack(self, text: str, images: tuple[Image, ...]) -> Said:
+        pixels = self._settings.picture_pixels
+        return Said(text, await asyncio.to_thread(lambda: tuple(_data_url(image, pixels) for image in images)))
 
     def _most_pictures(self) -> int:
         """Of the servers that may answer, the one that takes the fewest."""
@@ -154,8 +155,7 @@ class OpenAiWatcher(PlainWatcher):
         reading = dialect.parse(reply.raw, reply.p_act)
         p_act = reading.decision.p_act
         evidence = Evidence(tags=(("p_act", p_act), ("pictures", float(len(self._said) + 1))))
-        if not reading.parsed:
-            self.host.unparsed(reply.raw)
+        self.host.wrote(reply.raw, reading.parsed)
         if self._hushed or not self._wants(moment, p_act):
             return Silence(p_act, evidence)
         return replace(reading.decision, evidence=evidence)
@@ -163,8 +163,7 @@ class OpenAiWatcher(PlainWatcher):
 
 def _user(said: Said) -> Message:
     parts: list[dict[str, object]] = [{"type": "text", "text": said.text}]
-    if said.picture:
-        parts.append({"type": "image_url", "image_url": {"url": said.picture}})
+    parts += [{"type": "image_url", "image_url": {"url": url}} for url in said.pictures]
     return {"role": "user", "content": parts}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from joyvl_app.errors import BadInput
@@ -36,8 +36,20 @@ class Framing:
     pictured: Frame
     plain: Frame
 
-    def of(self, pictured: bool) -> Frame:
-        return self.pictured if pictured else self.plain
+    @property
+    def takes_several(self) -> bool:
+        """Whether pictures follow the words, so that one more is only its mark once more."""
+        return self.pictured.after_user.endswith(self.plain.after_user) and self._mark != ""
+
+    def of(self, pictures: int) -> Frame:
+        """The frame of a turn with so many pictures; one at most where a template puts them before the words."""
+        if pictures < 2:
+            return self.pictured if pictures else self.plain
+        return replace(self.plain, after_user=self._mark * pictures + self.plain.after_user)
+
+    @property
+    def _mark(self) -> str:
+        return self.pictured.after_user.removesuffix(self.plain.after_user)
 
 
 def framing_of(render: Render) -> Framing:

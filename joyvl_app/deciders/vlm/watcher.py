@@ -16,7 +16,7 @@ from joyvl_app.deciders.vlm.engine import Engine
 from joyvl_app.deciders.vlm.inputs import Piece
 from joyvl_app.deciders.vlm.second import Outgrown, Second
 from joyvl_app.deciders.vlm.stream import Stream
-from joyvl_app.domain import Decision, Evidence, Moment, Respond, Silence, acts
+from joyvl_app.domain import Decision, Evidence, Image, Moment, Respond, Silence, acts
 from joyvl_app.settings import Settings
 
 _TURNS_AHEAD = 2  # turns for which the context must have room; a question may make one longer
@@ -102,7 +102,7 @@ class VlmWatcher(PlainWatcher):
 
         def prompt(pending: Sequence[int], lead: Sequence[int]) -> Piece:
             text = self._whole(moment, before, now) if fresh else self._turn(now)
-            images = [exchange.image for exchange in (*before, now) if exchange.image is not None]
+            images = [image for exchange in (*before, now) for image in self._shown(exchange)]
             piece = engine.inputs.piece(pending, text, lead, images)
             if not stream.expected and not self._settings.stateless:
                 a_tick = piece.count // (len(before) + 1)
@@ -123,7 +123,7 @@ class VlmWatcher(PlainWatcher):
     def _whole(self, moment: Moment, before: Sequence[Exchange], now: Exchange) -> str:
         """The whole text of a fresh stream: instructions, memory, the seconds taken along, this second."""
         first = (*before, now)[0]
-        frame = self._model.engine.framing.of(first.image is not None)
+        frame = self._model.engine.framing.of(len(self._shown(first)))
         opening = self._talk.opening(moment, first, "" if self._crowded else moment.context)
         text = frame.first(self._talk.system(moment), opening)
         for exchange, following in zip(before, (*before, now)[1:], strict=True):
@@ -131,7 +131,10 @@ class VlmWatcher(PlainWatcher):
         return text
 
     def _turn(self, exchange: Exchange) -> str:
-        return self._model.engine.framing.of(exchange.image is not None).later(self._talk.turn(exchange))
+        return self._model.engine.framing.of(len(self._shown(exchange))).later(self._talk.turn(exchange))
+
+    def _shown(self, exchange: Exchange) -> tuple[Image, ...]:
+        return exchange.images if self._model.engine.framing.takes_several else exchange.images[-1:]
 
     # --- what came of it -------------------------------------------------------------------------------------------
 
@@ -146,11 +149,11 @@ class VlmWatcher(PlainWatcher):
 
     def _read(self, second: Second) -> Decision:
         evidence = Evidence(tags=(("p_act", second.p_act), ("tokens", float(second.stream.length))))
+        reading = dialect.parse(second.raw, second.p_act)
+        self.host.wrote(second.raw, reading.parsed)
         if not second.spoke:
             return Silence(second.p_act, evidence)
-        reading = dialect.parse(second.raw, second.p_act)
         if not reading.parsed:
-            self.host.unparsed(second.raw)
             second.retract()
         return replace(reading.decision, evidence=evidence)
 

@@ -1,0 +1,141 @@
+"""The API's sessions: each has a watcher, a memory and a lock of its own; the idle ones are forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from joyvl_app.build import Deciders
+from joyvl_app.deciders.base import Nobody
+from joyvl_app.domain import Decision, Frame, Image, Moment, Silence
+from joyvl_app.errors import Busy
+from joyvl_app.memory.window import Window
+from joyvl_app.ports import Watcher
+from joyvl_app.scenario import check_instruction
+from joyvl_app.settings import Settings
+
+_WAITING = 4  # requests of one session that may wait for its lock
+FRAME_SECONDS = 1.0  # between pictures whose time nobody tells
+
+
+class Listener(Nobody):
+    """Keeps what the model wrote, action tokens and all."""
+
+    def __init__(self) -> None:
+        self.raw = ""
+
+    def wrote(self, raw: str, parsed: bool) -> None:
+        self.raw = raw
+
+
+@dataclass(frozen=True)
+class Told:
+    """What came of one request; `raw` is the model's own text, "" when it was not asked."""
+
+    decision: Decision
+    raw: str
+    asked: bool
+    seconds: float
+
+
+@dataclass(eq=False)
+class ApiSession:
+    """`query` stays in force until another replaces it; before the first one, silence is forced without asking the model."""
+
+    id: str
+    watcher: Watcher
+    memory: Window
+    settings: Settings
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    waiting: int = 0
+    query: str = ""
+    query_t: float = 0.0
+    frames: int = 0
+    next_t: float = 0.0
+    used: float = field(default_factory=time.monotonic)
+
+    async def decide(self, query: str, images: Sequence[Image], times: Sequence[float | None]) -> Told:
+        """One decision on these pictures. Raises Busy when too many requests wait for this session."""
+        if self.waiting >= _WAITING:
+            raise Busy("Too many requests of this session are waiting; send one at a time.")
+        check_instruction(query)
+        self.waiting += 1
+        try:
+            async with self.lock:
+                return await self._decide(query, images, times)
+        finally:
+            self.waiting -= 1
+            self.used = time.monotonic()
+
+    async def _decide(self, query: str, images: Sequence[Image], times: Sequence[float | None]) -> Told:
+        began = time.perf_counter()
+        frames = self._frames(images, times)
+        t = frames[-1].t if frames else self.next_t
+        if query and query != self.query:
+            self.query, self.query_t = query, t
+        if not self.query and self.settings.require_instruction:
+            return Told(Silence(), "", False, time.perf_counter() - began)
+        listener = self.watcher.host = Listener()
+        moment = Moment(
+            t=t, frames=frames, instruction=self.query, instruction_t=self.query_t, context=self.memory.context(),
+            chunk_id=self.memory.chunk_id, language=self.settings.language,
+        )  # fmt: skip
+        decision = await self.watcher.decide(moment)
+        self.memory.observe(moment, decision)
+        return Told(decision, listener.raw, True, time.perf_counter() - began)
+
+    def _frames(self, images: Sequence[Image], times: Sequence[float | None]) -> tuple[Frame, ...]:
+        frames = []
+        for image, told in zip(images, times, strict=True):
+            t = self.next_t if told is None else told
+            frames.append(Frame(t, image))
+            self.next_t = t + FRAME_SECONDS
+        self.frames += len(frames)
+        return tuple(frames)
+
+
+class ApiSessions:
+    """By id. There is no shared one: whoever names none gets a fresh one."""
+
+    def __init__(self, deciders: Deciders, name: str, settings: Settings) -> None:
+        self._deciders, self._name, self._settings = deciders, name, settings
+        self._open: dict[str, ApiSession] = {}
+
+    @property
+    def count(self) -> int:
+        return len(self._open)
+
+    async def get(self, session_id: str) -> ApiSession:
+        """The session of this id, begun if it is new. Raises Busy at the limit, or what the decider raises."""
+        await self._forget_idle()
+        decider = self._deciders.get(self._name)
+        await decider.start()
+        key = session_id or secrets.token_urlsafe(18)
+        if found := self._open.get(key):
+            return found
+        if len(self._open) >= self._settings.api_sessions:
+            raise Busy(f"All {self._settings.api_sessions} sessions of the API are in use. Reset one, or try again later.")
+        window = Window(self._settings.chunk_seconds, self._settings.qa_pairs)
+        session = self._open[key] = ApiSession(key, decider.open(key), window, self._settings)
+        return session
+
+    async def reset(self, session_id: str) -> bool:
+        """Forget a session; whether there was one."""
+        session = self._open.pop(session_id, None)
+        if session is None:
+            return False
+        async with session.lock:
+            await session.watcher.aclose()
+        return True
+
+    async def aclose(self) -> None:
+        for session_id in list(self._open):
+            await self.reset(session_id)
+
+    async def _forget_idle(self) -> None:
+        oldest = time.monotonic() - self._settings.session_idle
+        for session in [session for session in self._open.values() if session.used < oldest and not session.lock.locked()]:
+            await self.reset(session.id)
