@@ -15,6 +15,7 @@ from joyvl_app.memory.window import Window
 from joyvl_app.parts import Parts
 from joyvl_app.ports import Brain, Clock, Decider, Synthesizer
 from joyvl_app.settings import Settings
+from joyvl_app.worker import Worker
 
 T = TypeVar("T")
 
@@ -149,6 +150,7 @@ class Deciders:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings, self._clock = settings, clock
         self._made: dict[str, Decider] = {}
+        self._gates = Worker("gate", clock)
 
     def get(self, name: str) -> Decider:
         """Raises BadInput for an unknown name, MissingPart naming what to install."""
@@ -159,11 +161,16 @@ class Deciders:
     def gated(self, name: str) -> Decider:
         """The same behind the static-scene gate, where the settings want one."""
         decider, gate = self.get(name), self._settings.gate
-        return Gated(decider, self._settings.gate_seconds) if gate == "on" or (gate == "auto" and name in COSTLY) else decider
+        return (
+            Gated(decider, self._settings.gate_seconds, self._gates)
+            if gate == "on" or (gate == "auto" and name in COSTLY)
+            else decider
+        )
 
     async def aclose(self) -> None:
         for decider in self._made.values():
             await decider.aclose()
+        self._gates.close()
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,12 @@ import cv2
 import numpy as np
 import pytest
 
+from joyvl_app.clock import ManualClock
 from joyvl_app.deciders.base import PlainWatcher
 from joyvl_app.deciders.gate import STILL, GateWatcher
 from joyvl_app.domain import Answer, Decision, Frame, Image, Moment, Respond, Silence, Transcript
 from joyvl_app.errors import ProviderFailed
+from joyvl_app.worker import Worker
 
 QUIET_FOR = 5  # seconds after the first in which the gate may still be open
 
@@ -36,7 +38,7 @@ class Inner(PlainWatcher):
 
 @pytest.fixture
 def gate() -> GateWatcher:
-    return GateWatcher(Inner(), every=15.0)
+    return GateWatcher(Inner(), 15.0, Worker("gate", ManualClock(charge=False)))
 
 
 def inner(gate: GateWatcher) -> Inner:

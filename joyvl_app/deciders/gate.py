@@ -17,20 +17,25 @@ from joyvl_app.deciders.embedded.specs import Timer
 from joyvl_app.domain import Decision, Evidence, Moment, Silence
 from joyvl_app.perception.motion import Grey, Motion, thumbnail
 from joyvl_app.ports import Decider, Host, Watcher
+from joyvl_app.worker import Worker
 
 STILL = "still"  # the tag of a second that was not looked at
-_SIZE = (240, 180)
+_SIZE = (160, 120)
 _AFTERMATH = 3.0  # seconds after a change that are looked at too: what happens takes more than a frame
 _IN_DOUBT = 0.25  # the probability from which the next second is looked at too
-_CELL = 6  # pixels of the small picture: a change must fill most of a cell somewhere, however small the whole
+_CELL = 4  # pixels of the small picture: a change must fill most of a cell somewhere, however small the whole
 _FILLED = 0.4
 
 
 class Gated:
     """A decider behind a gate; its sessions have one each."""
 
-    def __init__(self, inner: Decider, every: float) -> None:
-        self.name, self._inner, self._every = inner.name, inner, every
+    def __init__(self, inner: Decider, every: float, worker: Worker) -> None:
+        self.name, self._inner, self._every, self._worker = inner.name, inner, every, worker
+
+    @property
+    def about(self) -> str:
+        return str(getattr(self._inner, "about", ""))
 
     async def start(self) -> None:
         await self._inner.start()
@@ -39,14 +44,14 @@ class Gated:
         await self._inner.aclose()
 
     def open(self, session_id: str) -> GateWatcher:
-        return GateWatcher(self._inner.open(session_id), self._every)
+        return GateWatcher(self._inner.open(session_id), self._every, self._worker)
 
 
 class GateWatcher(PlainWatcher):
     """`passed` and `gated` count the seconds."""
 
-    def __init__(self, inner: Watcher, every: float) -> None:
-        self._inner, self._every = inner, every
+    def __init__(self, inner: Watcher, every: float, worker: Worker) -> None:
+        self._inner, self._every, self._worker = inner, every, worker
         self.news: asyncio.Event = inner.news
         self.passed = self.gated = 0
         self._kept: Grey | None = None
@@ -75,7 +80,7 @@ class GateWatcher(PlainWatcher):
         await self._inner.aclose()
 
     async def decide(self, moment: Moment) -> Decision:
-        if not self._must_pass(moment):
+        if not await self._must_pass(moment):
             self.gated += 1
             return Silence(0.0, Evidence(tags=((STILL, 1.0),)))
         self._settled = False  # until the decision is there: one that fails is asked again
@@ -97,19 +102,23 @@ class GateWatcher(PlainWatcher):
         self._answers: frozenset[str] = frozenset()
         self._settled = False
 
-    def _must_pass(self, moment: Moment) -> bool:
+    async def _must_pass(self, moment: Moment) -> bool:
         told = self._is_told(moment)
         if not moment.frames:
             return True
-        changed = False
-        for frame in moment.frames:  # a thumbnail takes well under a millisecond
-            self._now = thumbnail(frame.image, _SIZE)
-            self._motion.observe(self._now)
-            changed = changed or self._kept is None or differs(self._now, self._kept, self._motion.step)
-        if changed:
+        if await self._worker.run(lambda: self._has_changed(moment)):
             self._changed_t = moment.t
         due = moment.t - self._changed_t < _AFTERMATH or moment.t - self._asked_t >= self._every
         return told or due or self._timed or not self._settled
+
+    def _has_changed(self, moment: Moment) -> bool:
+        """Whether any look differs from the last one that was let through. About a millisecond each, off the loop."""
+        changed = False
+        for frame in moment.frames:
+            self._now = thumbnail(frame.image, _SIZE)
+            self._motion.observe(self._now)
+            changed = changed or self._kept is None or differs(self._now, self._kept, self._motion.step)
+        return changed
 
     def _is_told(self, moment: Moment) -> bool:
         """Whether something was said or answered since the second before; also notes whether an instruction speaks of time."""

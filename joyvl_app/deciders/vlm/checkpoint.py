@@ -120,7 +120,7 @@ def _load(name: str, placement: Placement) -> Checkpoint:
     image_processor, processor = _processors(name, config.model_type)
     model: Any = AutoModelForImageTextToText.from_pretrained(name, **_placed(placement, torch))
     model.eval()
-    _linear_patches(model)
+    speed_up(model)
     return Checkpoint(name, model, tokenizer, image_processor, processor)
 
 
@@ -159,7 +159,7 @@ def _quantised(bits: int, torch: Any) -> Any:
     return library.BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_compute_dtype=torch.bfloat16, bnb_4bit_quant_type="nf4")
 
 
-def _linear_patches(model: Any) -> None:
+def speed_up(model: Any) -> None:
     """A convolution whose stride is its kernel is a matrix product, and as one it is many times faster."""
     embed = getattr(getattr(getattr(model, "model", None), "visual", None), "patch_embed", None)
     convolution = getattr(embed, "proj", None)
