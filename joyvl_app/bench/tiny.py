@@ -39,16 +39,15 @@ def tiny_tokenizer(actions: bool = True, image: str = "<|vision_start|><|image_p
     return tokenizer
 
 
-def tiny_config(tokenizer: Any, hidden: int = 64, layers: int = 2, context: int = 131_072) -> Any:
+def tiny_config(tokenizer: Any, hidden: int = 64, layers: int = 2, context: int = 131_072, heads: int = 4, head: int = 16) -> Any:
     """Qwen3-VL in miniature: `layers` text layers of `hidden`, two vision layers, one deepstack level."""
     from transformers import Qwen3VLConfig
 
-    head = max(16, hidden // 4)
     token = tokenizer.convert_tokens_to_ids
     return Qwen3VLConfig(
         text_config={
             "vocab_size": len(tokenizer), "hidden_size": hidden, "intermediate_size": 3 * hidden, "num_hidden_layers": layers,
-            "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": head, "max_position_embeddings": context,
+            "num_attention_heads": heads, "num_key_value_heads": heads // 2, "head_dim": head, "max_position_embeddings": context,
             "rope_parameters": {"rope_type": "default", "rope_theta": 5_000_000.0, "mrope_interleaved": True,
                                 "mrope_section": [head // 2 - 2 * (head // 6), head // 6, head // 6]},
         },
@@ -63,15 +62,16 @@ def tiny_config(tokenizer: Any, hidden: int = 64, layers: int = 2, context: int 
 
 
 def write_tiny(
-    folder: Path, *, hidden: int = 64, layers: int = 2, context: int = 131_072, actions: bool = True, seed: int = 1
-) -> Path:
+    folder: Path, *, hidden: int = 64, layers: int = 2, context: int = 131_072, heads: int = 4, head: int = 16,
+    actions: bool = True, seed: int = 1,
+) -> Path:  # fmt: skip
     """A Qwen3-VL checkpoint in `folder`: config, safetensors, tokenizer, image processor. Returns the folder."""
     import torch
     from transformers import Qwen2VLImageProcessorPil, Qwen3VLForConditionalGeneration
 
     torch.manual_seed(seed)
     tokenizer = tiny_tokenizer(actions)
-    model = Qwen3VLForConditionalGeneration(tiny_config(tokenizer, hidden, layers, context))
+    model = Qwen3VLForConditionalGeneration(tiny_config(tokenizer, hidden, layers, context, heads, head))
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     size = {"shortest_edge": 32 * 32, "longest_edge": 512 * 512}

@@ -107,7 +107,7 @@ class Packed(Cache):
     def update(self, key_states: Tensor, value_states: Tensor, layer_idx: int, *_: Any, **__: Any) -> Any:
         """`key_states` (1, heads, all new tokens, head_dim). Returns the spans in place of tensors."""
         if not self._seen:
-            self._seen = [_visible(stream.length, count, key_states.device) for stream, count in self._parts]
+            self._seen = [_visible(stream.length, count, key_states.device, key_states.dtype) for stream, count in self._parts]
         spans, start = [], 0
         for (stream, count), seen in zip(self._parts, self._seen, strict=True):
             new = slice(start, start + count)
@@ -120,13 +120,13 @@ class Packed(Cache):
         return 0
 
 
-def _visible(past: int, new: int, device: torch.device) -> Any:
+def _visible(past: int, new: int, device: torch.device, dtype: torch.dtype) -> Any:
     """Each new token sees the past and the new ones up to itself; None where that is everything."""
     if new == 1:
         return None
     if device.type == "cuda":
         return causal_lower_right(new, past + new)  # lets the flash kernel do it
-    return torch.ones(new, past + new, dtype=torch.bool, device=device).tril(past)
+    return torch.full((new, past + new), float("-inf"), device=device, dtype=dtype).triu(past + 1)  # added, not chosen by: faster
 
 
 def attend(
