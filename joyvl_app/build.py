@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -150,13 +151,15 @@ class Deciders:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings, self._clock = settings, clock
         self._made: dict[str, Decider] = {}
+        self._making = threading.Lock()  # asked for on the loop and off it
         self._gates = Worker("gate", clock)
 
     def get(self, name: str) -> Decider:
         """Raises BadInput for an unknown name, MissingPart naming what to install."""
-        if name not in self._made:
-            self._made[name] = DECIDERS.make(name, self._clock, self._settings)
-        return self._made[name]
+        with self._making:
+            if name not in self._made:
+                self._made[name] = DECIDERS.make(name, self._clock, self._settings)
+            return self._made[name]
 
     def gated(self, name: str) -> Decider:
         """The same behind the static-scene gate, where the settings want one."""

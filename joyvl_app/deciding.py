@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 
 from joyvl_app.domain import Decision, Moment
@@ -47,18 +48,21 @@ class Deciding:
         if self._watcher:
             self._watcher.hush()
 
-    async def switch(self, decider: Decider) -> bool:
+    async def switch(self, name: str, make: Callable[[], Decider]) -> bool:
         """Another decider from the next second on; the present one goes on until it is ready, and stays if it fails.
 
-        Told to the host all the way, for a large model takes a while to load.
+        `make` may import a great deal, so it runs off the loop. Told to the host all the way: a large model takes a while.
         """
-        self._host.tell(f"Loading {decider.name}; {self.name} goes on meanwhile.")
+        if name == self.name:
+            return True
+        self._host.tell(f"Loading {name}; {self.name} goes on meanwhile.")
         try:
+            decider = await asyncio.to_thread(make)
             await decider.start()
             opened = self._opened(decider)
         except Exception as error:  # whatever a plug-in raises, the watch goes on with the present one
             why = str(error) if isinstance(error, JoyError) else f"{type(error).__name__}: {error}"
-            self._host.tell(f"{decider.name} cannot be used, {self.name} goes on. {why}")
+            self._host.tell(f"{name} cannot be used, {self.name} goes on. {why}")
             return False
         async with self._one_at_a_time:
             before, self._watcher, self._decider = self._watcher, opened, decider

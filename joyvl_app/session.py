@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 
 from joyvl_app.deciding import Deciding
@@ -87,7 +88,8 @@ class Session:
         intent = self._inbox.hear(text, t_start, t_end, role)
         if intent in (Intent.STOP, Intent.QUIET):
             self.interrupt()
-        self._wake.set()
+        else:
+            self._wake.set()
         return intent
 
     def interrupt(self) -> None:
@@ -95,11 +97,11 @@ class Session:
         self._speech.interrupt()
         self._deciding.hush()
 
-    def switch(self, decider: Decider) -> None:
+    def switch(self, name: str, make: Callable[[], Decider]) -> None:
         """Let another decider decide as soon as it is ready; the present one goes on until then, and stays if it fails."""
         if self._switching:
             self._switching.cancel()
-        self._switching = asyncio.create_task(self._switch(decider))
+        self._switching = asyncio.create_task(self._switch(name, make))
 
     def cancel_delegation(self, delegation_id: str) -> None:
         self._delegations.cancel(delegation_id)
@@ -256,8 +258,8 @@ class Session:
             if understood := self._deciding.understood(self.controls.instruction, self.controls.language):
                 self.tell(understood)
 
-    async def _switch(self, decider: Decider) -> None:
-        if await self._deciding.switch(decider):
+    async def _switch(self, name: str, make: Callable[[], Decider]) -> None:
+        if await self._deciding.switch(name, make):
             self._inbox.changed = True  # the new one says what it makes of it
         self._emit(DeciderChanged(t=self.clock.now(), name=self._deciding.name, detail=self._deciding.about))
 

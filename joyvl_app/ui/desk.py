@@ -61,6 +61,9 @@ class Desk:
         """Load the decider before the first visitor presses Start; its faults are told to the session that needs it."""
         with suppress(JoyError):
             await self._providers.decider.start()
+        for name in self.offered:  # importing a model's libraries halts everything for seconds: before anybody watches
+            with suppress(JoyError):
+                await asyncio.to_thread(self._providers.deciders.get, name)
 
     async def aclose(self) -> None:
         for task in (self._janitor, self._warming):
@@ -96,7 +99,8 @@ class Desk:
 
     def switch(self, seat: Seat, decider: str) -> None:
         """Let another decider go on with a session. Raises BadInput when it is not offered."""
-        seat.session.switch(self._providers.deciders.gated(self._offered(decider)))
+        name = self._offered(decider)
+        seat.session.switch(name, lambda: self._providers.deciders.gated(name))
 
     def _offered(self, name: str) -> str:
         if name not in self.offered:

@@ -19,6 +19,7 @@ from joyvl_app.deciders.vlm.stream import Stream
 from joyvl_app.domain import Decision, Evidence, Image, Moment, Respond, Silence, acts
 from joyvl_app.settings import Settings
 
+_LONG_WAIT, _TELL_EVERY = 1.0, 60.0  # seconds
 _TURNS_AHEAD = 2  # turns for which the context must have room; a question may make one longer
 
 
@@ -46,6 +47,7 @@ class VlmWatcher(PlainWatcher):
         self._second: Second | None = None
         self._crowded = False  # even the opening did not fit: without memory it may
         self._turn_tokens = 0
+        self._told_late = -_TELL_EVERY
 
     def reset(self) -> None:
         self._drop()
@@ -68,6 +70,7 @@ class VlmWatcher(PlainWatcher):
         def begin() -> Second:
             """When the device has time: from the moment as it is then."""
             renewed = self.host.renew(moment)
+            self._tell_if_late(renewed.t - moment.t, renewed.t)
             self._talk.hear(renewed, known=len(moment.heard))
             shown[:] = [(renewed, self._talk.exchange(renewed))]
             self._second = self._begin(*shown[0])
@@ -81,6 +84,13 @@ class VlmWatcher(PlainWatcher):
         finally:
             self._second = None
         return self._settle(second, *shown[0]) if second else Silence()
+
+    def _tell_if_late(self, waited: float, t: float) -> None:
+        """Once a minute: the person should know that it is the crowd, not the scene, that makes it slow."""
+        if waited >= _LONG_WAIT and t - self._told_late >= _TELL_EVERY:
+            self._told_late = t
+            sessions = int(self._model.queue.report()["sessions"])
+            self.host.tell(f"The model is busy with {sessions} sessions: some seconds are skipped.")
 
     def _give_up(self, error: BaseException) -> None:
         """A stream that never got its opening, or has no room for another second, is of no use."""
