@@ -16,7 +16,8 @@ import pytest
 import torch
 
 from joyvl_app import dialect
-from joyvl_app.bench.tiny import write_tiny
+from joyvl_app.bench import flagship
+from joyvl_app.bench.tiny import tiny_config, tiny_tokenizer, write_tiny, write_tiny_llava
 from joyvl_app.clock import ManualClock
 from joyvl_app.deciders.queue import OutOfRoom
 from joyvl_app.deciders.vlm.actions import Actions, Row, Sampling, draw
@@ -500,3 +501,51 @@ def test_a_template_that_cannot_be_used_turn_by_turn_is_told(tiny: Path, tmp_pat
     (folder / "chat_template.jinja").write_text("{{ messages[-1].content }}")
     with pytest.raises(BadInput, match="chat template"):
         Engine(load(str(folder), PLACE))
+
+
+# --- models that were not made for this --------------------------------------------------------------------------------
+
+
+async def test_another_family_works_through_the_prompt_and_says_so(tmp_path: Path) -> None:
+    folder = write_tiny_llava(tmp_path)
+    made = settings(model=str(folder), model_device="cpu", temperature=0, reply_tokens=8, reprime_frames=1)
+    decider = VlmDecider(ManualClock(charge=False), made)
+    await decider.start()
+    assert "not trained to decide when to speak" in decider.about and decider.model.engine.keeps
+    watcher = decider.open("a")
+    said = [await watcher.decide(moment(t, sensitivity=50.0 if t == 2 else -50.0, chunk_id=int(t > 3))) for t in range(1, 6)]
+    assert [isinstance(decision, Silence) for decision in said] == [True, False, True, True, True]
+    assert all(0.0 <= decision.p_act <= 1.0 for decision in said)
+    await decider.aclose()
+
+
+# --- the flagship's benchmark, on a model that fits here ---------------------------------------------------------------
+
+
+def test_the_flagships_figures_can_be_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flagship, "_TICKS", 3)
+    monkeypatch.setattr(flagship, "_DEPTH", 2)
+    monkeypatch.setattr(flagship, "_BATCHES", (1, 4))
+    monkeypatch.setattr(flagship, "_TRIAL_SECONDS", 3.5)
+    engine = flagship.random_engine(tiny_config(tiny_tokenizer()), "cpu", torch.float32, shortest=1_024)
+    assert engine.keeps
+    figures = flagship.measure_engine(engine, {"64x96": (64, 96)}, crowds=(1, 2))
+    assert 0 < figures["64x96_tick_p50_ms"] <= figures["64x96_tick_p95_ms"] and figures["64x96_token_p50_ms"] > 0
+    assert figures["64x96_batch_4_ticks_a_second"] > 0 and figures["64x96_streams_by_time"] >= 1
+    assert flagship.flagship_config().text_config.num_hidden_layers == 36
+
+
+def test_the_flagship_costs_144_kib_a_token() -> None:
+    with torch.device("meta"):
+        engine = Engine.__new__(Engine)
+        engine.model = type("Shape", (), {"config": flagship.flagship_config(), "dtype": torch.bfloat16})()
+    assert engine.bytes_a_token == 144 * 1024
+
+
+async def test_the_model_cannot_write_pictures(opened: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    watcher, script, _ = await opened()
+    engine = watcher._model.engine
+    script.words = ["</response><|image_pad|> A dog.", "</silence>"]
+    assert engine.tokenizer.convert_tokens_to_ids("<|image_pad|>") in engine.never
+    assert isinstance(await watcher.decide(moment(1)), Respond)
+    assert isinstance(await watcher.decide(moment(2)), Silence), "and the next second is not thrown off"

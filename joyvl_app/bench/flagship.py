@@ -121,7 +121,7 @@ def _ticks(engine: Engine, told: list[Piece]) -> dict[str, float]:
     """A silent tick with its encoding of the picture, at the middle of a chunk; and a written token."""
     stream = _deep(engine, told)
     mark = stream.mark()
-    token = engine.inputs.piece((5,), "", (), ())
+    token = engine.inputs.piece(engine.encode("a")[:1], "", (), ())
 
     def tick(piece: Piece) -> Callable[[], None]:
         def run() -> None:

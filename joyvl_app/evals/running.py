@@ -7,6 +7,7 @@ import selectors
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from functools import lru_cache
 from itertools import groupby
 from multiprocessing import get_context
 from pathlib import Path
@@ -23,8 +24,10 @@ def run_jobs(jobs: Sequence[Job], settings: Settings, cache: Path, processes: in
     """Run all jobs; a job that fails is reported by `done` and the others go on. Raises JoyError when nothing can start."""
     batches = _batches(jobs)
     if processes == 1:
+        station = _Station(settings, cache)
         for batch in batches:
-            _run_batch(batch, settings, cache, done)
+            station.run(batch, done)
+        station.close()
         return
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         futures = {pool.submit(_run_apart, batch, settings, cache): batch for batch in batches}
@@ -56,13 +59,52 @@ def _batches(jobs: Sequence[Job]) -> list[list[Job]]:
 
 def _run_apart(batch: list[Job], settings: Settings, cache: Path) -> list[str]:
     errors: list[str] = []
-    _run_batch(batch, settings, cache, lambda job, error: errors.append(error))
+    _station(settings, cache).run(batch, lambda job, error: errors.append(error))
     return errors
 
 
-def _run_batch(batch: list[Job], settings: Settings, cache: Path, done: Done) -> None:
-    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(_Unhurried())) as runner:
-        runner.run(_replay_all(batch, settings, cache, done))
+@lru_cache(maxsize=1)
+def _station(settings: Settings, cache: Path) -> _Station:
+    """This process's own: what it has loaded serves all its batches."""
+    return _Station(settings, cache)
+
+
+class _Station:
+    """One event loop, and a replayer for each decider, loaded once: a large model takes longer to load than a case to run."""
+
+    def __init__(self, settings: Settings, cache: Path) -> None:
+        self._settings, self._cache = settings, cache
+        self._runner = asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(_Unhurried()))
+        self._replayers: dict[str, Replayer] = {}
+
+    def run(self, batch: list[Job], done: Done) -> None:
+        self._runner.run(self._replay_all(batch, done))
+
+    def close(self) -> None:
+        self._runner.run(self._aclose())
+        self._runner.close()
+
+    async def _replay_all(self, batch: list[Job], done: Done) -> None:
+        replayer = await self._replayer(batch[0].decider)
+        for job in batch:
+            try:
+                await replayer.replay(job)
+                done(job, "")
+            except JoyError as error:
+                done(job, str(error))
+            except Exception as error:  # a plug-in's or a decoder's fault: the other cases go on
+                done(job, f"{type(error).__name__}: {error}")
+
+    async def _replayer(self, decider: str) -> Replayer:
+        if decider not in self._replayers:
+            replayer = Replayer(decider, self._settings, self._cache)
+            await replayer.start()
+            self._replayers[decider] = replayer
+        return self._replayers[decider]
+
+    async def _aclose(self) -> None:
+        for replayer in self._replayers.values():
+            await replayer.aclose()
 
 
 class _Unhurried(selectors.DefaultSelector):
@@ -76,19 +118,3 @@ class _Unhurried(selectors.DefaultSelector):
         if timeout == 0 and self._turns % _ASK_EVERY:
             return []
         return super().select(timeout)
-
-
-async def _replay_all(batch: list[Job], settings: Settings, cache: Path, done: Done) -> None:
-    replayer = Replayer(batch[0].decider, settings, cache)
-    try:
-        await replayer.start()
-        for job in batch:
-            try:
-                await replayer.replay(job)
-                done(job, "")
-            except JoyError as error:
-                done(job, str(error))
-            except Exception as error:  # a plug-in's or a decoder's fault: the other cases go on
-                done(job, f"{type(error).__name__}: {error}")
-    finally:
-        await replayer.aclose()

@@ -15,6 +15,7 @@ from joyvl_app.deciders.vlm.engine import Engine
 from joyvl_app.dialect.tokens import RESPONSE, SILENCE
 
 TOP_K, TOP_P = 40, 0.9  # of the reference deployment
+_BANNED = 8  # alternatives more than are drawn from, for those that may be banned
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Actions:
 
     def read(self, logits: Tensor) -> list[Row]:
         """(streams, vocabulary) → what each says, in one transfer from the device."""
-        top = torch.topk(logits, min(TOP_K + 1, logits.shape[-1]), dim=-1)
+        top = torch.topk(logits, min(TOP_K + _BANNED, logits.shape[-1]), dim=-1)
         total = torch.logsumexp(logits, dim=-1) if self.trained else torch.logaddexp(*self._both(logits))
         quiet = (self._both(logits)[0] - total).exp()
         packed = torch.cat((quiet[:, None], top.values, top.indices.to(top.values.dtype)), dim=1).double().cpu().tolist()

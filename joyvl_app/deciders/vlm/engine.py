@@ -32,6 +32,7 @@ class Engine:
         text = self.model.config.get_text_config()
         self.context = int(getattr(text, "max_position_embeddings", None) or 4_096)
         self.eos = _ends(self.model, self.tokenizer)
+        self.never = _placeholders(self.model)
         self._native = text._attn_implementation
         self.packs = checkpoint.is_qwen
         self.keeps = keep and self._can_keep()
@@ -138,6 +139,13 @@ class Engine:
         if not close:
             self._attend_with(self._native)
         return close
+
+
+def _placeholders(model: Any) -> frozenset[int]:
+    """Tokens that stand for pictures: written by the model they would be taken for pictures that nobody sent."""
+    names = ("image_token_id", "video_token_id", "image_token_index", "vision_start_token_id", "vision_end_token_id")
+    found = (getattr(model.config, name, None) for name in names)
+    return frozenset(int(token) for token in found if token is not None)
 
 
 def _ends(model: Any, tokenizer: Any) -> frozenset[int]:

@@ -80,17 +80,20 @@ class Second:
         elif self._hushed.is_set():
             self._be_silent()
         else:
-            self._write(draw(row, self._sampling, self._chance))
+            self._write(self._draw(row, ()))
 
     def _decide(self, row: Row) -> None:
         self.p_act = row.p_act
         if self._hushed.is_set() or not self._wants(row.p_act):
             self._be_silent()
         elif self._actions.trained:
-            self._write(draw(row, self._sampling, self._chance, banned=self._actions.silence))
+            self._write(self._draw(row, self._actions.silence))
         else:
             self._ids = list(self._actions.response)
             self._next = self._actions.response
+
+    def _draw(self, row: Row, banned: Sequence[int]) -> int:
+        return draw(row, self._sampling, self._chance, banned=self._engine.never.union(banned))
 
     def _write(self, token: int) -> None:
         if token in self._engine.eos:
