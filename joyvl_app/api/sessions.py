@@ -18,6 +18,7 @@ from joyvl_app.scenario import check_instruction
 from joyvl_app.settings import Settings
 
 _WAITING = 4  # requests of one session that may wait for its lock
+_TWICE = 0.4  # seconds
 FRAME_SECONDS = 1.0  # between pictures whose time nobody tells
 
 
@@ -88,12 +89,14 @@ class ApiSession:
         return Told(decision, listener.raw, True, time.perf_counter() - began)
 
     def _frames(self, images: Sequence[Image], times: Sequence[float | None]) -> tuple[Frame, ...]:
-        frames = []
+        """Each picture with its second. A session's first one is looked at twice: rules believe what two looks show."""
+        frames, first = [], self.frames == 0
         for image, told in zip(images, times, strict=True):
             t = self.next_t if told is None else told
+            frames += [Frame(t - _TWICE, image)] if first and not frames else []
             frames.append(Frame(t, image))
             self.next_t = t + FRAME_SECONDS
-        self.frames += len(frames)
+        self.frames += len(images)
         return tuple(frames)
 
 
