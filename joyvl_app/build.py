@@ -192,7 +192,10 @@ class Providers:
     def parts(self, settings: Settings, decider: str = "") -> Parts:
         """One session's parts: the shared providers (with the chosen decider or this one) and a memory of its own."""
         memory = Window(settings.chunk_seconds, settings.qa_pairs)
-        return Parts(self.deciders.gated(decider or self.chosen), memory, self.brain, self.synthesizer)
+        name = decider or self.chosen
+        by_itself = settings.decider == "auto" and name == self.chosen != "embedded"
+        fallback = (lambda: self.deciders.gated("embedded")) if by_itself else None
+        return Parts(self.deciders.gated(name), memory, self.brain, self.synthesizer, fallback)
 
     async def aclose(self) -> None:
         await self.deciders.aclose()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import dataclass, field
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 
 from joyvl_app.settings import Settings
 
 _FLAGSHIP_GB = 17.6  # the 8B model's weights in bfloat16
+_GB_A_BILLION = 2.2  # parameters, in 16 bits
 _SPARE_GB = 3.0  # for one session's cache and the passes
 _HUB_SECONDS = 4.0
 _DRIVERS = ("/dev/kfd", "/dev/nvidia0", "/dev/dxg")
@@ -38,6 +41,8 @@ def obstacle(settings: Settings) -> Choice | None:
     """What stands in the way of the vlm decider, as the choice of the embedded one; None when nothing does."""
     if not has_driver():
         return Choice("embedded", "no_gpu")
+    if absent := [name for name in ("torch", "transformers", "accelerate") if find_spec(name) is None]:
+        return Choice("embedded", "packages", {"names": " ".join(absent)})
     free = free_gpu_gb()
     if free <= 0:
         return Choice("embedded", "torch")
@@ -65,7 +70,8 @@ def _weights_gb(model: str) -> float:
     folder = Path(model).expanduser()
     if folder.is_dir():
         return sum(path.stat().st_size for path in folder.glob("*.safetensors")) / 1e9
-    return _FLAGSHIP_GB
+    billions = re.search(r"(\d+(?:\.\d+)?)\s*[bB]\b", model)  # as in Qwen3-VL-2B-Instruct
+    return float(billions.group(1)) * _GB_A_BILLION if billions else _FLAGSHIP_GB
 
 
 def _weights_can_be_had(model: str) -> bool:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from joyvl_app.domain import Decision, Moment
 from joyvl_app.errors import JoyError
-from joyvl_app.ports import Decider, Host, Watcher
+from joyvl_app.ports import Clock, Decider, Host, Watcher
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 60.0  # seconds between two attempts to start a decider that failed
 
 
 class Deciding:
     """Starts the decider, opens its watcher, closes it; a second decision never begins before the first has ended."""
 
-    def __init__(self, session_id: str, decider: Decider, host: Host) -> None:
-        self._id, self._decider, self._host = session_id, decider, host
+    def __init__(self, session_id: str, decider: Decider, host: Host, fallback: Callable[[], Decider] | None = None) -> None:
+        self._id, self._decider, self._host, self._fallback = session_id, decider, host, fallback
+        self.ready = asyncio.Event()
         self._watcher: Watcher | None = None
         self._one_at_a_time = asyncio.Lock()
 
@@ -32,10 +35,31 @@ class Deciding:
     def news(self) -> asyncio.Event:
         return self._present.news
 
-    async def start(self) -> None:
-        """Raises what the decider raises when it cannot be used."""
-        await self._decider.start()
-        self._watcher = self._opened(self._decider)
+    async def get_ready(self, clock: Clock, stopping: asyncio.Event, failed: Callable[[str], None]) -> None:
+        """Until some decider is ready: the chosen one, however often it takes, the one to fall back on, or one that the user
+        switched to meanwhile. Returns early when the session is stopped. `failed` tells each fault.
+        """
+        pause = _FIRST_PAUSE
+        while not (self.ready.is_set() or stopping.is_set()):
+            starting = asyncio.create_task(self._start())
+            await _first_of(starting, self.ready.wait(), stopping.wait())
+            if starting.done() and (fault := starting.exception()):
+                failed(_words(fault))
+                if self._fallback and await self.switch("embedded", self._fallback):
+                    return
+                await _first_of(clock.sleep_until(clock.now() + pause), self.ready.wait(), stopping.wait())
+                pause = min(2 * pause, _LONGEST_PAUSE)
+            starting.cancel()
+
+    async def _start(self) -> None:
+        decider = self._decider
+        await decider.start()
+        opened = self._opened(decider)
+        if self._watcher:  # the user has switched to another meanwhile
+            await opened.aclose()
+        else:
+            self._watcher = opened
+            self.ready.set()
 
     async def decide(self, moment: Moment) -> Decision:
         async with self._one_at_a_time:
@@ -53,7 +77,7 @@ class Deciding:
 
         `make` may import a great deal, so it runs off the loop. Told to the host all the way: a large model takes a while.
         """
-        if name == self.name:
+        if name == self.name and self.ready.is_set():
             return True
         self._host.tell(f"Loading {name}; {self.name} goes on meanwhile.")
         try:
@@ -61,11 +85,15 @@ class Deciding:
             await decider.start()
             opened = self._opened(decider)
         except Exception as error:  # whatever a plug-in raises, the watch goes on with the present one
-            why = str(error) if isinstance(error, JoyError) else f"{type(error).__name__}: {error}"
-            self._host.tell(f"{name} cannot be used, {self.name} goes on. {why}")
+            self._host.tell(f"{name} cannot be used, {self.name} goes on. {_words(error)}")
             return False
-        async with self._one_at_a_time:
-            before, self._watcher, self._decider = self._watcher, opened, decider
+        try:
+            async with self._one_at_a_time:
+                before, self._watcher, self._decider = self._watcher, opened, decider
+        except asyncio.CancelledError:  # the user has changed their mind
+            await opened.aclose()
+            raise
+        self.ready.set()
         if before:
             await before.aclose()
         return True
@@ -84,3 +112,18 @@ class Deciding:
         watcher = decider.open(self._id)
         watcher.host = self._host
         return watcher
+
+
+async def _first_of(*waits: Awaitable[object]) -> None:
+    """Wait until one of them is there; those that are no tasks of the caller's are given up."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task, wait in zip(tasks, waits, strict=True):
+            if task is not wait:
+                task.cancel()
+
+
+def _words(error: BaseException) -> str:
+    return str(error) if isinstance(error, JoyError) else f"{type(error).__name__}: {error}"

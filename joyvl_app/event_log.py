@@ -32,12 +32,18 @@ class EventLog:
         self._tail: deque[tuple[int, Event]] = deque(maxlen=_TAIL)
         self._last = 0
         self._listeners: set[asyncio.Queue[tuple[int, Event] | None]] = set()
-        self._closed = False
+        self._closed = self._told_error = False
         self._writer = _Writer(path, max_bytes) if path else None
 
     @property
     def write_error(self) -> str | None:
         return self._writer.error if self._writer else None
+
+    def take_error(self) -> str | None:
+        """Why the log on disk falls behind what was decided; told once."""
+        error = None if self._told_error else self.write_error
+        self._told_error = self._told_error or error is not None
+        return error
 
     def append(self, event: Event) -> None:
         if self._closed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from joyvl_app.ports import Brain, Decider, Memory, Synthesizer
@@ -15,6 +16,7 @@ class Parts:
     memory: Memory
     brain: Brain
     synthesizer: Synthesizer | None = None
+    fallback: Callable[[], Decider] | None = None  # where the app chose the decider and it turns out unusable
 
 
 @dataclass

@@ -58,8 +58,7 @@ class Session:
         self._status = Status(clock, self._emit)
         self._recent: deque[Event] = deque(maxlen=_RECENT)
         self._resumed_at = self._floor_free_at = 0.0
-        self._told_write_error = False
-        self._deciding = Deciding(session_id, parts.decider, self)
+        self._deciding = Deciding(session_id, parts.decider, self, parts.fallback)
         self._shown: Moment | None = None
         self._switching: asyncio.Task[None] | None = None
         self._speech = Speech(clock, self._emit, parts.synthesizer, self.audio_out)
@@ -171,7 +170,11 @@ class Session:
 
     async def _warm_up(self) -> None:
         self._status.enter("warming_up", self._deciding.name)
-        await self._deciding.start()
+        await self._deciding.get_ready(self.clock, self._stopping, lambda fault: self._status.enter("error", fault))
+        if self._stopping.is_set():
+            return
+        if self._deciding.about:
+            self._emit(DeciderChanged(t=self.clock.now(), name=self._deciding.name, detail=self._deciding.about))
         if self.controls.instruction:
             self._emit(Instruction(t=self.clock.now(), text=self.controls.instruction))
         self._status.enter("paused" if self.controls.paused else "watching")
@@ -214,7 +217,8 @@ class Session:
         took = max(self.clock.now() - began, time.perf_counter() - wall)
         age = self.clock.now() - moment.frames[-1].t if moment.frames else 0.0
         self._emit(decided(moment.t, decision, took * 1000, age * 1000, skipped))
-        self._tell_write_error()
+        if fault := self.log.take_error():
+            self.tell(f"From here on, {fault}.")
         self._remember(moment, decision)
         self._act(decision, moment.t, group)
 
@@ -283,12 +287,6 @@ class Session:
         if memory.chunk_id != before:
             seconds = self._settings.chunk_seconds
             self._emit(Chunk(t=moment.t, id=before, t_start=max(0.0, moment.t + 1 - seconds), t_end=moment.t + 1))
-
-    def _tell_write_error(self) -> None:
-        """Once, when the log on disk falls behind what was decided."""
-        if self.log.write_error and not self._told_write_error:
-            self._told_write_error = True
-            self.tell(f"From here on, {self.log.write_error}.")
 
     def _emit(self, event: Event) -> None:
         self.log.append(event)

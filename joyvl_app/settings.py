@@ -94,8 +94,9 @@ class Settings(BaseSettings):
         return _on_space()
 
     def public(self) -> dict[str, Any]:
-        """What may be written into a log: secrets and addresses left out."""
-        return self.model_dump(mode="json", exclude=_PRIVATE)
+        """What may be written into a log: secrets, addresses and this machine's folders left out."""
+        told = self.model_dump(mode="json", exclude=_PRIVATE)
+        return {**told, "model": Path(self.model).name if Path(self.model).expanduser().is_dir() else self.model}
 
 
 @cache

@@ -162,7 +162,7 @@ async def test_a_server_that_hangs_costs_its_time_and_no_more(opened: Callable[.
     stuck = Model("", behave=lambda body: StreamingResponse(hang(), media_type="text/event-stream"))
     watcher = await opened(stuck, openai_seconds=0.5)
     began = time.monotonic()
-    with pytest.raises(ProviderFailed, match=r"longer than 0\.5 seconds"):
+    with pytest.raises(ProviderFailed, match="does not answer in time"):
         await watcher.decide(moment(1))
     assert time.monotonic() - began < 3
 

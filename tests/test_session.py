@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from joyvl_app.brain.canned import CannedBrain
@@ -114,18 +116,37 @@ async def test_a_failing_decider_is_a_silent_second_not_the_end() -> None:
     assert [state.name for state in bench.of(State)][-2:] == ["watching", "stopped"]
 
 
-async def test_a_missing_weight_is_told_and_the_log_is_closed() -> None:
+async def test_a_missing_weight_is_told_and_the_session_recovers_when_it_is_there() -> None:
+    class Weightless(ScriptedDecider):
+        tries = 0
+
+        async def start(self) -> None:
+            self.tries += 1
+            if self.tries < 3:
+                raise MissingPart("The weight file nanodet.onnx is missing; get it again with git checkout.")
+
+    bench = Bench(decider=lambda clock: Weightless(clock))
+    await bench.run(9)
+    states = [(state.name, state.detail) for state in bench.of(State)]
+    assert ("error", "The weight file nanodet.onnx is missing; get it again with git checkout.") in states
+    assert [name for name, _ in states][-2:] == ["watching", "stopped"] and bench.of(Decided)[0].t == 6.0
+
+
+async def test_a_session_that_cannot_start_can_be_stopped_and_its_log_is_closed() -> None:
     class Weightless(ScriptedDecider):
         async def start(self) -> None:
             raise MissingPart("The weight file nanodet.onnx is missing; get it again with git checkout.")
 
     bench = Bench(decider=lambda clock: Weightless(clock))
-    await bench.clock.drive(bench.session.run())
-    assert [(state.name, state.detail) for state in bench.of(State)][-1] == (
-        "error",
-        "The weight file nanodet.onnx is missing; get it again with git checkout.",
-    )
-    assert isinstance(bench.log.events()[-1], Footer)
+
+    async def stop_later() -> None:
+        running = asyncio.create_task(bench.session.run())
+        await bench.clock.sleep_until(30)
+        bench.session.stop()
+        await running
+
+    await bench.clock.drive(stop_later())
+    assert [state.name for state in bench.of(State)][-1] == "error" and isinstance(bench.log.events()[-1], Footer)
 
 
 async def test_no_picture_is_told_and_time_goes_on() -> None:

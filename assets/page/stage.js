@@ -138,7 +138,7 @@ export class Stage {
 
   async send(changes) {
     if (!this.running) return;
-    try { await api.change(this.id, changes); } catch (error) { this.fail(error, false); }
+    try { await api.change(this.id, changes); return true; } catch (error) { this.fail(error, false); return false; }
   }
 
   // Which deciders there are, and why this one was taken; another may take over at any time.
@@ -147,7 +147,10 @@ export class Stage {
     select.replaceChildren(...this.page.offered.map((name) => new Option(name, name)));
     select.value = this.decider;
     select.disabled = this.page.offered.length < 2;
-    select.onchange = () => { if (this.running) this.send({ decider: select.value }); else this.decidedBy(select.value); };
+    select.onchange = async () => {
+      if (!this.running) return this.decidedBy(select.value);
+      if (!(await this.send({ decider: select.value }))) select.value = this.decider; // refused: the present one goes on
+    };
     this.why();
   }
 
@@ -182,12 +185,14 @@ export class Stage {
     else if (event.type === 'delegation') this.conversation.delegation(event);
     else if (event.type === 'answer') this.conversation.answer(event);
     else if (event.type === 'state') this.told(event);
-    else if (event.type === 'draft') this.caption(event.text);
+    else if (event.type === 'draft') { this.drafted = true; this.caption(event.text); }
     else if (event.type === 'decider') this.decidedBy(event.name, event.detail);
   }
 
   decision(event) {
     this.timeline.add(event);
+    if (this.drafted && event.action === 'silence') this.caption(''); // what was being written was taken back
+    this.drafted = false;
     this.overlay.show(event.evidence.boxes, event.t, (event.age_ms || 0) / 1000);
     this.times.push(event.t);
     if (this.times.length > 10) this.times.shift();

@@ -9,17 +9,20 @@ import time
 import uuid
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from joyvl_app import dialect
+from joyvl_app.api.origin import refuse_foreign_pages
 from joyvl_app.api.sessions import ApiSession, ApiSessions, Told
 from joyvl_app.api.wire import MAX_BYTES, read_body, read_request, session_of
 from joyvl_app.domain import Delegate, Respond
-from joyvl_app.errors import BadInput, Busy, JoyError
+from joyvl_app.errors import BadInput, Busy, JoyError, ProviderFailed
 from joyvl_app.settings import Settings
 
+_PLAIN = "".join(map(chr, range(32, 127)))  # what a header may hold as it is
 _USAGE = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
 
 
@@ -38,8 +41,10 @@ def make_api(sessions: ApiSessions, model: str, settings: Settings) -> APIRouter
             told = await session.decide(asked.query, asked.images, asked.times)
         except JoyError as error:
             return _refused(error)
+        except Exception as error:  # a plug-in's fault must reach the client in the form that it reads
+            return _refused(ProviderFailed(f"The decider failed on this request ({type(error).__name__})."))
         answer = _completion(model, session, told, time.perf_counter() - began)
-        headers = {"x-streaming-session": session.id, "x-session-id": session.id}
+        headers = dict.fromkeys(("x-streaming-session", "x-session-id"), quote(session.id, safe=_PLAIN))
         if asked.stream:
             return StreamingResponse(_events(answer), media_type="text/event-stream", headers=headers)
         return JSONResponse(answer, headers=headers)
@@ -59,7 +64,7 @@ def make_api(sessions: ApiSessions, model: str, settings: Settings) -> APIRouter
     async def health() -> dict[str, Any]:
         return {
             "ok": True, "status": "ok", "model": model, "backends": [model], "summarizer_enabled": False,
-            "sessions": sessions.count,
+            "sessions": sessions.count, "queue": sessions.report(),
         }  # fmt: skip
 
     @router.get("/v1/models")
@@ -76,6 +81,8 @@ class _NoKey(JoyError):
 def _check_key(request: Request, settings: Settings) -> None:
     key = settings.api_key.get_secret_value()
     given = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
+    if not key:
+        refuse_foreign_pages(request)  # with a key, a page that has it may come from anywhere
     if key and not hmac.compare_digest(given.encode(), key.encode()):
         raise _NoKey("This server asks for its key: Authorization: Bearer …")
 

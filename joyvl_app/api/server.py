@@ -15,8 +15,8 @@ from joyvl_app.settings import Settings
 
 
 def model_name(decider: str, settings: Settings) -> str:
-    """What clients see as the model's name."""
-    return settings.model if decider == "vlm" else f"joyvl-{decider}"
+    """What clients see as the model's name: a hub id, a folder's last part, or the decider's."""
+    return settings.public()["model"] if decider == "vlm" else f"joyvl-{decider}"
 
 
 def build_api(settings: Settings) -> FastAPI:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from joyvl_app.build import Deciders
 from joyvl_app.deciders.base import Nobody
-from joyvl_app.domain import Decision, Frame, Image, Moment, Silence
+from joyvl_app.domain import Decision, Frame, Image, Moment, Silence, Transcript
 from joyvl_app.errors import Busy
 from joyvl_app.memory.window import Window
 from joyvl_app.ports import Watcher
@@ -18,6 +18,7 @@ from joyvl_app.scenario import check_instruction
 from joyvl_app.settings import Settings
 
 _WAITING = 4  # requests of one session that may wait for its lock
+_UNNAMED_IDLE = 120.0  # seconds
 _TWICE = 0.4  # seconds
 FRAME_SECONDS = 1.0  # between pictures whose time nobody tells
 
@@ -56,6 +57,7 @@ class ApiSession:
     query_t: float = 0.0
     frames: int = 0
     next_t: float = 0.0
+    named: bool = True  # by its client; or a fresh one that its client came back to
     used: float = field(default_factory=time.monotonic)
 
     async def decide(self, query: str, images: Sequence[Image], times: Sequence[float | None]) -> Told:
@@ -75,6 +77,7 @@ class ApiSession:
         began = time.perf_counter()
         frames = self._frames(images, times)
         t = frames[-1].t if frames else self.next_t
+        heard = () if frames or not query else (Transcript(query, t, t),)  # a question without a picture is asked all the same
         if query and query != self.query:
             self.query, self.query_t = query, t
         if not self.query and self.settings.require_instruction:
@@ -82,7 +85,7 @@ class ApiSession:
         listener = self.watcher.host = Listener()
         moment = Moment(
             t=t, frames=frames, instruction=self.query, instruction_t=self.query_t, context=self.memory.context(),
-            chunk_id=self.memory.chunk_id, language=self.settings.language,
+            chunk_id=self.memory.chunk_id, language=self.settings.language, heard=heard,
         )  # fmt: skip
         decision = await self.watcher.decide(moment)
         self.memory.observe(moment, decision)
@@ -90,7 +93,8 @@ class ApiSession:
 
     def _frames(self, images: Sequence[Image], times: Sequence[float | None]) -> tuple[Frame, ...]:
         """Each picture with its second. A session's first one is looked at twice: rules believe what two looks show."""
-        frames, first = [], self.frames == 0
+        frames: list[Frame] = []
+        first = self.frames == 0
         for image, told in zip(images, times, strict=True):
             t = self.next_t if told is None else told
             frames += [Frame(t - _TWICE, image)] if first and not frames else []
@@ -118,12 +122,18 @@ class ApiSessions:
         await decider.start()
         key = session_id or secrets.token_urlsafe(18)
         if found := self._open.get(key):
+            found.named = True
             return found
-        if len(self._open) >= self._settings.api_sessions:
+        if len(self._open) >= self._settings.api_sessions and not await self._make_room():
             raise Busy(f"All {self._settings.api_sessions} sessions of the API are in use. Reset one, or try again later.")
         window = Window(self._settings.chunk_seconds, self._settings.qa_pairs)
-        session = self._open[key] = ApiSession(key, decider.open(key), window, self._settings)
+        session = self._open[key] = ApiSession(key, decider.open(key), window, self._settings, named=bool(session_id))
         return session
+
+    def report(self) -> dict[str, float]:
+        """The decider's queue, where it has one: depth, waits, skips."""
+        report = getattr(self._deciders.get(self._name), "report", None)
+        return dict(report()) if report else {}
 
     async def reset(self, session_id: str) -> bool:
         """Forget a session; whether there was one."""
@@ -139,6 +149,16 @@ class ApiSessions:
             await self.reset(session_id)
 
     async def _forget_idle(self) -> None:
-        oldest = time.monotonic() - self._settings.session_idle
-        for session in [session for session in self._open.values() if session.used < oldest and not session.lock.locked()]:
-            await self.reset(session.id)
+        """Named ones after an hour (the setting); one that nobody named or came back to, soon."""
+        now = time.monotonic()
+        for session in self._at_rest():
+            if now - session.used > (self._settings.session_idle if session.named else _UNNAMED_IDLE):
+                await self.reset(session.id)
+
+    async def _make_room(self) -> bool:
+        """Forget the oldest session that nobody named; whether there was one."""
+        unnamed = [session for session in self._at_rest() if not session.named]
+        return bool(unnamed) and await self.reset(min(unnamed, key=lambda session: session.used).id)
+
+    def _at_rest(self) -> list[ApiSession]:
+        return [session for session in self._open.values() if not session.waiting]

@@ -96,7 +96,7 @@ async def _suite() -> dict[str, float]:
         if not case.spec.events:
             continue
         opened = await _opened(case, suite.clips[case.clip])
-        missed = [event.t for event in case.spec.events if not any(event.t <= t <= event.last + _LATE for t in opened)]
+        missed = [event.t for event in case.spec.events if not any(event.t <= t <= event.t + _LATE for t in opened)]
         lost += [f"{case.id} at {t:g} s" for t in missed]
         events += len(case.spec.events)
         seconds += int(case.seconds)

@@ -69,6 +69,11 @@ class Conversation:
         self._unheard.clear()
         self.recent.append(replace(exchange, reply=dialect.render(decision)))
 
+    def taken_along(self, most: int) -> tuple[Exchange, ...]:
+        """The last seconds for a new chunk. Its opening tells the instruction in force; what they gave is not repeated."""
+        recent = tuple(self.recent)
+        return tuple(replace(exchange, given="") for exchange in recent[len(recent) - min(most, len(recent)) :])
+
     # --- its text --------------------------------------------------------------------------------------------------
 
     def system(self, moment: Moment) -> str:

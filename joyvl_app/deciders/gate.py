@@ -7,6 +7,7 @@ often, and everything while an instruction speaks of time.
 from __future__ import annotations
 
 import asyncio
+import re
 
 import cv2
 import numpy as np
@@ -25,6 +26,15 @@ _AFTERMATH = 3.0  # seconds after a change that are looked at too: what happens 
 _IN_DOUBT = 0.25  # the probability from which the next second is looked at too
 _CELL = 4  # pixels of the small picture: a change must fill most of a cell somewhere, however small the whole
 _FILLED = 0.4
+
+
+# What speaks of time or of nothing happening, beyond what the grammar knows as a timer. A gate that stays open is only dearer.
+_TIME = re.compile(
+    r"\b(?:seconds?|minutes?|mins?|hours?|o'clock|noon|midnight|countdown|count down|nothing happens|for a while|too long|"
+    r"running commentary|constantly|continuously|still|idle|motionless|time)\b|\d\s*(?:s|sec|min|h)\b|\d{1,2}:\d{2}|"
+    r"[\u79d2\u949f]|\u5206\u949f|\u5c0f\u65f6|\u70b9\u949f|\u65f6\u95f4|\u4e45|\u4e00\u76f4|\u4e0d\u52a8|\u6ca1\u6709\u52a8|\u5012\u6570",
+    re.I,
+)
 
 
 class Gated:
@@ -70,6 +80,7 @@ class GateWatcher(PlainWatcher):
         return self._inner.understood(instruction, language)
 
     def hush(self) -> None:
+        self._hushed = True  # also for a second whose pictures are still being compared
         self._inner.hush()
 
     def reset(self) -> None:
@@ -80,9 +91,12 @@ class GateWatcher(PlainWatcher):
         await self._inner.aclose()
 
     async def decide(self, moment: Moment) -> Decision:
+        self._hushed = False
         if not await self._must_pass(moment):
             self.gated += 1
             return Silence(0.0, Evidence(tags=((STILL, 1.0),)))
+        if self._hushed:
+            return Silence()
         self._settled = False  # until the decision is there: one that fails is asked again
         decision = await self._inner.decide(moment)
         self.passed += 1
@@ -98,7 +112,7 @@ class GateWatcher(PlainWatcher):
         self._kept = self._now = None
         self._changed_t = self._asked_t = float("-inf")
         self._given: tuple[str, float] | None = None
-        self._timed = False
+        self._timed = self._hushed = False
         self._answers: frozenset[str] = frozenset()
         self._settled = False
 
@@ -125,7 +139,8 @@ class GateWatcher(PlainWatcher):
         given, answers = (moment.instruction, moment.instruction_t), frozenset(answer.id for answer in moment.answers)
         told = bool(moment.heard) or given != self._given or bool(answers - self._answers)
         if given != self._given:
-            self._timed = any(isinstance(spec, Timer) for spec in parse_instruction(moment.instruction))
+            timers = any(isinstance(spec, Timer) for spec in parse_instruction(moment.instruction))
+            self._timed = timers or bool(_TIME.search(moment.instruction))
         self._given, self._answers = given, answers
         return told
 

@@ -62,6 +62,7 @@ class _Request(Generic[J]):
     since: float
     future: asyncio.Future[J | None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     job: J | None = None
+    begun: bool = False
 
 
 class DeviceQueue(Generic[J]):
@@ -73,19 +74,21 @@ class DeviceQueue(Generic[J]):
         self._load_max = load_max
         self._waiting: dict[str, _Request[J]] = {}
         self._going: deque[_Request[J]] = deque()
+        self._batch: list[_Request[J]] = []
         self._something = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._busy: deque[tuple[float, float]] = deque()
         self._sessions: set[str] = set()
         self._waits: deque[float] = deque(maxlen=_WAITS)
         self._since_fault = 0
+        self._went_on = False
         self.skipped = self.steps = self.decided = 0
 
     # --- who may come ----------------------------------------------------------------------------------------------
 
     def admit(self, session: str) -> None:
         """Take a session in. Raises Busy past the measured capacity."""
-        if self._sessions and self.load > self._load_max:
+        if self._sessions and self.load >= self._load_max:
             raise Busy(
                 f"The device is fully used by {len(self._sessions)} sessions. Please try again in a few minutes, "
                 "or choose the embedded decider, which needs no place here."
@@ -97,7 +100,7 @@ class DeviceQueue(Generic[J]):
 
     @property
     def load(self) -> float:
-        """The share of the last seconds in which the device was at work, 0 to 1."""
+        """The share of the device in use over the last seconds, 0 to 1: its time at work, by how full its batches were."""
         now = self._clock.now()
         while self._busy and self._busy[0][0] < now - _WINDOW:
             self._busy.popleft()
@@ -146,23 +149,47 @@ class DeviceQueue(Generic[J]):
     # --- the device's side -----------------------------------------------------------------------------------------
 
     async def _serve(self) -> None:
-        while True:
-            while not (self._waiting or self._going):
-                self._something.clear()
-                await self._something.wait()
-            batch = self._pick()
-            await self._work(batch)
-            self._sort_out(batch)
+        """Until it is closed. Should it ever break, nobody waits for ever: every open request is told."""
+        error: Exception | None = None
+        try:
+            while True:
+                while not (self._waiting or self._going):
+                    self._something.clear()
+                    await self._something.wait()
+                self._batch = self._pick()
+                await self._work(self._batch)
+                self._sort_out(self._batch)
+        except Exception as fault:
+            error = fault
+        finally:
+            for request in (*self._batch, *self._going, *self._waiting.values()):
+                _resolve(request, None, error or ProviderFailed("The model is being closed."))
+            self._batch = []
+            self._going.clear()
+            self._waiting.clear()
 
     def _pick(self) -> list[_Request[J]]:
-        """Those under way, in turn, and the oldest waiting; a place is kept for one that waits."""
-        seats = self._batch_now - (1 if self._waiting and self._batch_now > 1 else 0)
+        """Those under way, in turn, and the oldest waiting; a place is kept for one that waits (with one place: every other)."""
+        self._clear_away()
+        seats = self._batch_now
+        if self._waiting and (seats > 1 or self._went_on):
+            seats -= 1
         batch = [self._going.popleft() for _ in range(min(seats, len(self._going)))]
         while self._waiting and len(batch) < self._batch_now:
             request = self._waiting.pop(next(iter(self._waiting)))
             if self._begin(request):
                 batch.append(request)
+        self._went_on = bool(batch and batch[0].job and batch[0].begun)
+        for request in batch:
+            request.begun = True
         return batch
+
+    def _clear_away(self) -> None:
+        """Whoever gave up while its job was under way is undone before its session may begin another."""
+        for request in [request for request in self._going if request.future.cancelled()]:
+            self._going.remove(request)
+            if request.job:
+                request.job.undo()
 
     def _begin(self, request: _Request[J]) -> bool:
         waited = self._clock.now() - request.since
@@ -182,7 +209,7 @@ class DeviceQueue(Generic[J]):
         began = self._clock.now()
         try:
             await self._worker.run(lambda: self._device.step(jobs))
-            self._note(began)
+            self._note(began, len(jobs))
         except OutOfRoom:
             await self._with_less(batch, jobs)
         except Exception as error:
@@ -198,14 +225,18 @@ class DeviceQueue(Generic[J]):
             half = self._batch_now = len(batch) // 2
             await self._work(batch[:half])
             await self._work(batch[half:])
-        elif await self._worker.run(lambda: self._device.relieve(jobs)):
+        elif await self._worker.run(lambda: self._device.relieve(self._in_use(jobs))):
             await self._work(batch)
         else:
             jobs[0].fault = ProviderFailed("The device's memory is full. Close a session, or set a smaller JOYVL_CHUNK_SECONDS.")
 
-    def _note(self, began: float) -> None:
+    def _in_use(self, jobs: Sequence[J]) -> list[J]:
+        """All that may not lose their memory now: this step's, the rest of its batch's, and the sentences under way."""
+        return [*jobs, *(request.job for request in (*self._batch, *self._going) if request.job)]
+
+    def _note(self, began: float, jobs: int) -> None:
         now = self._clock.now()
-        self._busy.append((now, now - began))
+        self._busy.append((now, (now - began) * min(1.0, jobs / self._batch_now)))
         self.steps += 1
         self._since_fault += 1
         if self._batch_now < self._batch_max and self._since_fault >= _GROW_AFTER:
@@ -213,18 +244,22 @@ class DeviceQueue(Generic[J]):
 
     def _sort_out(self, batch: Sequence[_Request[J]]) -> None:
         for request in batch:
-            job = request.job
-            if job is None:
-                continue
-            if request.future.cancelled() or job.fault:
-                job.undo()
-                _resolve(request, None, job.fault)
-            elif job.done:
-                self.decided += 1
-                _resolve(request, job)
-            else:
-                job.progressed()
-                self._going.append(request)
+            try:
+                if request.job:
+                    self._settle(request, request.job)
+            except Exception as error:  # a job that cannot even be undone or told takes nobody with it
+                _resolve(request, None, error)
+
+    def _settle(self, request: _Request[J], job: J) -> None:
+        if request.future.cancelled() or job.fault:
+            job.undo()
+            _resolve(request, None, job.fault)
+        elif job.done:
+            self.decided += 1
+            _resolve(request, job)
+        else:
+            self._going.append(request)
+            job.progressed()
 
 
 def _resolve(request: _Request[J], job: J | None, error: Exception | None = None) -> None:

@@ -7,8 +7,6 @@ import secrets
 
 from fastapi import Request, Response
 
-from joyvl_app.errors import BadInput
-
 _COOKIE = "joyvl_owner"
 _SHAPE = re.compile(r"[\w-]{32,64}")
 _YEAR = 365 * 86_400
@@ -29,13 +27,6 @@ def give_owner(request: Request, response: Response) -> str:
     scope = "SameSite=None; Secure; Partitioned" if _is_https(request) else "SameSite=Lax"
     response.headers.append("set-cookie", f"{_COOKIE}={owner}; Path=/; Max-Age={_YEAR}; HttpOnly; {scope}")
     return owner
-
-
-def refuse_foreign_pages(request: Request) -> None:
-    """Another site's page must not act with this browser's cookie. Raises BadInput."""
-    origin = request.headers.get("origin")
-    if origin and origin.split("://", 1)[-1] not in (request.headers.get("host"), request.headers.get("x-forwarded-host")):
-        raise BadInput("This request came from another site's page.")
 
 
 def _is_https(request: Request) -> bool:

@@ -13,11 +13,12 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import FileResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
+from joyvl_app.api.origin import refuse_foreign_pages
 from joyvl_app.errors import BadInput
 from joyvl_app.parts import Controls
 from joyvl_app.scenario import MAX_INSTRUCTION, check_instruction, pick_scenario
 from joyvl_app.ui.desk import Desk, Seat
-from joyvl_app.ui.owner import give_owner, owner_of, refuse_foreign_pages
+from joyvl_app.ui.owner import give_owner, owner_of
 from joyvl_app.ui.pictures import decode_picture, read_body
 from joyvl_app.ui.rtc import Rtc
 from joyvl_app.ui.text import PAGE, catalogue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -13,12 +13,13 @@ from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAIEr
 
 from joyvl_app.deciders.openai_chat.pool import Endpoint
 from joyvl_app.dialect.tokens import RESPONSE, SILENCE
-from joyvl_app.errors import ProviderFailed
+from joyvl_app.errors import BadInput, ProviderFailed
 
 _CHARS_A_TOKEN = 16  # no tokenizer writes longer tokens for long
 _ROOM = 0.8  # of the pictures that made a conversation too long
 _TOP = 20  # alternatives of the first token that are asked for
 _PICTURES = ("image", "picture", "multimodal", "multi_modal", "mm-per-prompt", "mm_per_prompt")
+_MANY = ("at most", "too many", "limit", "maximum", "exceed", "up to")
 _LENGTH = ("context length", "context_length", "max_model_len", "maximum context", "too long", "maximum length", "prompt is too")
 
 Message = dict[str, Any]
@@ -46,54 +47,71 @@ class Reply:
 
 @dataclass(frozen=True)
 class Wish:
-    """How a reply is asked for."""
+    """How a reply is asked for, and until when (the event loop's time)."""
 
     temperature: float
     most: int
-    seconds: float
+    deadline: float = math.inf
     spoken: bool = False  # the answer begins with the response token: only the words are wanted
 
 
-async def ask(endpoint: Endpoint, messages: list[Message], wish: Wish, heard: Callable[[str], bool]) -> Reply:
-    """One completion. `heard` takes the text as it grows and says whether to go on.
+@dataclass(frozen=True)
+class _Manner:
+    """How this server is asked: as a stream, with what only vLLM and SGLang know."""
 
-    Raises Unreachable, TooManyPictures, TooLong, ProviderFailed. A server that refuses what only vLLM knows, or that does not
-    stream, is asked again plainly, and remembered.
+    streams: bool
+    extras: bool
+
+
+async def ask(endpoint: Endpoint, messages: list[Message], wish: Wish, heard: Callable[[str], None]) -> Reply:
+    """One completion; `heard` takes the text as it grows. Raises Unreachable, TooManyPictures, TooLong.
+
+    A server that refuses what only some know, or does not stream, is asked again plainly; that is remembered only when the
+    plain way worked and the other never has: anybody may stumble once.
     """
+    manner = _Manner(endpoint.streams, endpoint.extras)
     while True:
-        before = (endpoint.streams, endpoint.extras)
         try:
-            async with asyncio.timeout(wish.seconds):
-                return await _once(endpoint, messages, wish, heard)
+            async with asyncio.timeout_at(wish.deadline if math.isfinite(wish.deadline) else None):
+                reply = await _once(endpoint, messages, wish, manner, heard)
         except (TimeoutError, APITimeoutError) as error:
-            raise Unreachable(f"The model server {endpoint.url} took longer than {wish.seconds:g} seconds.") from error
+            raise Unreachable(f"{endpoint.name} does not answer in time.") from error
         except APIStatusError as error:
-            _judge(endpoint, error, sum(_pictures(message) for message in messages))
+            manner = _judged(endpoint, error, messages, manner)
         except (APIConnectionError, httpx.HTTPError) as error:
-            raise Unreachable(f"The model server {endpoint.url} cannot be reached.") from error
+            raise Unreachable(f"{endpoint.name} cannot be reached.") from error
+        except BadInput as error:
+            raise Unreachable(str(error)) from error
         except (OpenAIError, ValueError, AttributeError, TypeError, IndexError, KeyError) as error:
-            if not endpoint.streams:
-                raise Unreachable(f"The model server {endpoint.url} did not answer with a completion.") from error
-            endpoint.streams = False
-        if before == (endpoint.streams, endpoint.extras):
-            raise Unreachable(f"The model server {endpoint.url} did not answer with a completion.")
+            if not manner.streams or endpoint.has_streamed:
+                raise Unreachable(f"{endpoint.name} did not answer with a completion.") from error
+            manner = replace(manner, streams=False)
+        else:
+            _learn(endpoint, manner)
+            return reply
 
 
-async def _once(endpoint: Endpoint, messages: list[Message], wish: Wish, heard: Callable[[str], bool]) -> Reply:
+def _learn(endpoint: Endpoint, manner: _Manner) -> None:
+    endpoint.streams, endpoint.extras = manner.streams, manner.extras
+    endpoint.has_streamed = endpoint.has_streamed or manner.streams
+    endpoint.has_taken_extras = endpoint.has_taken_extras or manner.extras
+
+
+async def _once(endpoint: Endpoint, messages: list[Message], wish: Wish, manner: _Manner, heard: Callable[[str], None]) -> Reply:
     model = await endpoint.model_name()
     options: dict[str, Any] = {"temperature": wish.temperature, "top_p": 0.9, "max_tokens": wish.most}
-    if endpoint.extras:
+    if manner.extras:
         options |= {"logprobs": True, "top_logprobs": _TOP, "extra_body": _extras(wish)}
     if wish.spoken:
         messages = [*messages, {"role": "assistant", "content": RESPONSE}]
     create: Any = endpoint.client.chat.completions.create
-    if not endpoint.streams:
+    if not manner.streams:
         whole = (await create(model=model, messages=messages, **options)).choices[0]
         return Reply(_text(whole.message.content), _p_act(_first(whole)))
     return await _read(await create(model=model, messages=messages, stream=True, **options), wish, heard)
 
 
-async def _read(stream: Any, wish: Wish, heard: Callable[[str], bool]) -> Reply:
+async def _read(stream: Any, wish: Wish, heard: Callable[[str], None]) -> Reply:
     """The stream up to its end, the first line's end, or the bound. Raises ValueError when it holds no completion at all."""
     raw, p_act, chunks = "", None, 0
     async with stream:
@@ -103,7 +121,8 @@ async def _read(stream: Any, wish: Wish, heard: Callable[[str], bool]) -> Reply:
                 continue
             p_act = _p_act(_first(chunk.choices[0])) if p_act is None else p_act
             raw += _text(chunk.choices[0].delta.content)
-            if not heard(raw) or "\n" in raw.strip() or len(raw) > _CHARS_A_TOKEN * wish.most:
+            heard(raw)
+            if "\n" in raw.strip() or len(raw) > _CHARS_A_TOKEN * wish.most:
                 break
     if not chunks:
         raise ValueError("no completion in the stream")
@@ -118,24 +137,26 @@ def _extras(wish: Wish) -> dict[str, Any]:
     return extras
 
 
-def _judge(endpoint: Endpoint, error: APIStatusError, pictures: int) -> None:
-    """What an HTTP error means; returns when the same should be asked once more, plainly."""
+def _judged(endpoint: Endpoint, error: APIStatusError, messages: list[Message], manner: _Manner) -> _Manner:
+    """What an HTTP error means: raises it, or returns the plainer manner in which the same should be asked once more."""
     told = " ".join(str(error.message).split())[:300]
+    words, pictures = told.lower(), sum(map(_pictures, messages))
     if error.status_code >= 500 or error.status_code in (408, 409, 429):
-        raise Unreachable(f"The model server {endpoint.url} is in trouble ({error.status_code}).") from error
+        raise Unreachable(f"{endpoint.name} is in trouble ({error.status_code}).") from error
     if error.status_code in (401, 403):
-        raise ProviderFailed(f"The model server {endpoint.url} refuses the key. Check JOYVL_OPENAI_KEY.") from error
+        raise Unreachable(f"{endpoint.name} refuses the key. Check JOYVL_OPENAI_KEY.") from error
     if error.status_code == 404:
-        raise ProviderFailed(f"{endpoint.url} has no such model or address: {told}. Check JOYVL_OPENAI_URLS, _MODEL.") from error
-    if any(word in told.lower() for word in _LENGTH):
+        endpoint.forget_model()
+        raise Unreachable(f"{endpoint.name} has no such model or address. Check JOYVL_OPENAI_URLS and _MODEL.") from error
+    if any(word in words for word in _LENGTH):
         endpoint.most_pictures = min(endpoint.most_pictures, max(1, int(_ROOM * pictures)))
-        raise TooLong(f"The conversation has outgrown the context of {endpoint.url}; a new chunk begins.") from error
-    if pictures > 1 and any(word in told.lower() for word in _PICTURES):
+        raise TooLong(f"The conversation has outgrown the context of {endpoint.name.lower()}; a new chunk begins.") from error
+    if pictures > 1 and any(word in words for word in _PICTURES) and any(word in words for word in _MANY):
         endpoint.most_pictures = pictures // 2
-        raise TooManyPictures(f"{endpoint.url} takes fewer pictures at once; {pictures // 2} are sent from now on.") from error
-    if not endpoint.extras:
-        raise ProviderFailed(f"The model server {endpoint.url} refused the request: {told}") from error
-    endpoint.extras = False
+        raise TooManyPictures(f"{endpoint.name} takes fewer pictures at once; {pictures // 2} are sent from now on.") from error
+    if not manner.extras or endpoint.has_taken_extras:
+        raise ProviderFailed(f"{endpoint.name} refused the request: {told}") from error
+    return replace(manner, extras=False)
 
 
 def _first(choice: Any) -> Any:

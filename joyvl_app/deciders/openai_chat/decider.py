@@ -26,13 +26,14 @@ class OpenAiDecider:
 
     async def start(self) -> None:
         if self._pool is None:
-            self._pool = Pool([self._endpoint(url) for url in self._urls])
+            self._pool = Pool([self._endpoint(number, url) for number, url in enumerate(self._urls, start=1)])
 
-    def _endpoint(self, url: str) -> Endpoint:
+    def _endpoint(self, number: int, url: str) -> Endpoint:
         settings = self._settings
         key = settings.openai_key.get_secret_value() or "none"
         client = AsyncOpenAI(base_url=url, api_key=key, timeout=settings.openai_seconds, max_retries=0)
-        return Endpoint(url, client, settings.openai_model)
+        name = "The model server" if len(self._urls) == 1 else f"Model server {number}"
+        return Endpoint(name, client, settings.openai_model, bool(settings.openai_model))
 
     def open(self, session_id: str) -> OpenAiWatcher:
         assert self._pool is not None, "start() comes before open()"

@@ -20,14 +20,17 @@ _LONGEST_PAUSE = 60.0  # seconds between two questions whether a dead server liv
 class Endpoint:
     """One server and what was learned of it: whether it streams, knows vLLM's extra parameters, how many pictures it takes."""
 
-    url: str
+    name: str  # for people: addresses are nobody's business but the operator's
     client: AsyncOpenAI
     model: str
+    model_is_given: bool = False
     sessions: set[str] = field(default_factory=set)
     up: bool = True
     failures: int = 0
     streams: bool = True
     extras: bool = True
+    has_streamed: bool = False
+    has_taken_extras: bool = False
     most_pictures: int = 1_000
 
     async def model_name(self) -> str:
@@ -36,9 +39,14 @@ class Endpoint:
             listed = await self.client.models.list()
             names = [str(model.id) for model in (listed.data or [])]
             if not names:
-                raise BadInput(f"{self.url} lists no model. Set JOYVL_OPENAI_MODEL.")
+                raise BadInput(f"{self.name} lists no model. Set JOYVL_OPENAI_MODEL.")
             self.model = names[0]
         return self.model
+
+    def forget_model(self) -> None:
+        """A name that was only found out may have changed with the server's restart."""
+        if not self.model_is_given:
+            self.model = ""
 
 
 class Pool:
@@ -68,7 +76,7 @@ class Pool:
             home.sessions.discard(session)
 
     def worked(self, endpoint: Endpoint) -> None:
-        endpoint.failures = 0
+        endpoint.failures, endpoint.up = 0, True
 
     def failed(self, endpoint: Endpoint) -> None:
         """Out of the running until it answers a question again."""
@@ -92,7 +100,7 @@ class Pool:
             while not endpoint.up:
                 await asyncio.sleep(min(_LONGEST_PAUSE, pause) * random.uniform(0.7, 1.3))
                 pause *= 2
-                endpoint.up = await _answers(endpoint)
+                endpoint.up = endpoint.up or await _answers(endpoint) or endpoint.up
         finally:
             self._revivals.pop(endpoint, None)
 

@@ -23,6 +23,7 @@ from joyvl_app.sources.scaling import within
 
 _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 90]
 _AGAIN = (0.05, 0.3)  # seconds before another server is asked, by chance
+_FIRST_SHARE = 0.6
 _SOON = 1.0  # seconds within which a server that stands alone has failed fast enough to be asked twice
 
 
@@ -41,7 +42,7 @@ class OpenAiWatcher(PlainWatcher):
     def __init__(self, session_id: str, pool: Pool, clock: Clock, settings: Settings) -> None:
         super().__init__()
         self._id, self._pool, self._clock, self._settings = session_id, pool, clock, settings
-        self._wish = Wish(settings.temperature, settings.reply_tokens, settings.openai_seconds)
+        self._hushed = asyncio.Event()
         self._talk = Conversation(settings.reprime_frames, settings.prompt_file)
         self.reset()
 
@@ -50,10 +51,10 @@ class OpenAiWatcher(PlainWatcher):
         self._system = ""
         self._said: list[Said] = []
         self._must_open = True
-        self._hushed = self._crowded = False
+        self._crowded = False
 
     def hush(self) -> None:
-        self._hushed = True
+        self._hushed.set()
 
     async def aclose(self) -> None:
         self._pool.leave(self._id)
@@ -61,11 +62,11 @@ class OpenAiWatcher(PlainWatcher):
     async def decide(self, moment: Moment) -> Decision:
         if not self._talk.hear(moment):
             return Silence()
-        self._hushed = False
+        self._hushed.clear()
         now = self._talk.exchange(moment)
         said = await self._tell(moment, now)
-        reply = await self._clock.timed(self._ask(moment, said))
-        decision = self._read(reply, moment)
+        reply = await self._clock.timed(self._unless_hushed(moment, said))
+        decision = self._read(reply, moment) if reply else Silence()
         self._talk.commit(moment, now, decision)
         self._said.append(replace(said, reply=dialect.render(decision)))
         self._must_open = self._crowded = False
@@ -82,7 +83,7 @@ class OpenAiWatcher(PlainWatcher):
         self._system = self._talk.system(moment)
         context = "" if self._crowded else moment.context
         room = 0 if self._crowded else min(len(self._talk.recent), self._most_pictures() // 2)
-        taken = tuple(self._talk.recent)[len(self._talk.recent) - room :]
+        taken = self._talk.taken_along(room)
         turns = [*taken, now]
         texts = [self._talk.opening(moment, turns[0], context), *map(self._talk.turn, turns[1:])]
         said = [await self._pack(text, turn.images) for text, turn in zip(texts, turns, strict=True)]
@@ -105,34 +106,55 @@ class OpenAiWatcher(PlainWatcher):
 
     # --- asking ----------------------------------------------------------------------------------------------------
 
+    async def _unless_hushed(self, moment: Moment, now: Said) -> Reply | None:
+        """The reply; None when the user wants silence before it is there."""
+        asking = asyncio.create_task(self._ask(moment, now))
+        hushed = asyncio.create_task(self._hushed.wait())
+        try:
+            await asyncio.wait((asking, hushed), return_when=asyncio.FIRST_COMPLETED)
+            return asking.result() if asking.done() and not hushed.done() else None
+        finally:
+            hushed.cancel()
+            asking.cancel()
+            await asyncio.gather(asking, hushed, return_exceptions=True)
+
     async def _ask(self, moment: Moment, now: Said) -> Reply:
         """The reply; with words where the model would be silent but the sensitivity wants it to speak."""
         messages = self._messages(now)
+        deadline = asyncio.get_running_loop().time() + self._settings.openai_seconds
+        wish = Wish(self._settings.temperature, self._settings.reply_tokens, deadline)
         try:
-            reply, endpoint = await self._from_any(messages)
-            silent = isinstance(dialect.parse(reply.raw).decision, Silence)
-            if reply.p_act is None or not silent or not endpoint.extras or not self._wants(moment, reply.p_act):
-                return reply
-            words = await ask(endpoint, messages, replace(self._wish, spoken=True), self._heard)
+            reply, endpoint = await self._from_any(messages, wish)
         except (TooManyPictures, TooLong) as error:
             self._crowded = isinstance(error, TooLong) and self._must_open
             self._must_open = True
             raise
+        silent = isinstance(dialect.parse(reply.raw).decision, Silence)
+        if reply.p_act is None or not silent or not endpoint.extras or not self._wants(moment, reply.p_act):
+            return reply
+        try:
+            words = await ask(endpoint, messages, replace(wish, spoken=True), self._heard)
+        except ProviderFailed:
+            return reply  # the decision stands: it is silent
         begun = words.raw.lstrip().startswith(RESPONSE)
         return Reply(words.raw if begun else f"{RESPONSE} {words.raw}", reply.p_act)
 
-    async def _from_any(self, messages: list[Message]) -> tuple[Reply, Endpoint]:
-        """From the session's server, else from the next that answers. Raises what the last one raised."""
+    async def _from_any(self, messages: list[Message], wish: Wish) -> tuple[Reply, Endpoint]:
+        """From the session's server, else from the next that answers in time. Raises what the last one raised."""
         tried: list[Endpoint] = []
-        began = asyncio.get_running_loop().time()
+        alone = len(self._pool.endpoints) == 1
         while True:
-            endpoint = tried[0] if len(tried) == len(self._pool.endpoints) == 1 else self._pool.pick(self._id, tried)
+            endpoint = tried[0] if tried and alone else self._pool.pick(self._id, tried)
+            began = asyncio.get_running_loop().time()
+            share = 1.0 if alone else _FIRST_SHARE  # of the time left: another must have some too
             try:
-                reply = await ask(endpoint, messages, self._wish, self._heard)
+                reply = await ask(
+                    endpoint, messages, replace(wish, deadline=began + share * (wish.deadline - began)), self._heard
+                )
             except Unreachable:
                 self._pool.failed(endpoint)
-                alone = len(self._pool.endpoints) == 1
-                if alone and (tried or asyncio.get_running_loop().time() - began > _SOON):
+                now = asyncio.get_running_loop().time()
+                if wish.deadline - now < _AGAIN[1] or (alone and (tried or now - began > _SOON)):
                     raise
                 tried.append(endpoint)
                 await asyncio.sleep(random.uniform(*_AGAIN))
@@ -140,11 +162,10 @@ class OpenAiWatcher(PlainWatcher):
                 self._pool.worked(endpoint)
                 return reply, endpoint
 
-    def _heard(self, raw: str) -> bool:
+    def _heard(self, raw: str) -> None:
         decision = dialect.parse(raw).decision
-        if isinstance(decision, Respond) and not self._hushed:
+        if isinstance(decision, Respond):
             self.host.draft(decision.text)
-        return not self._hushed
 
     def _wants(self, moment: Moment, p_act: float) -> bool:
         return not moment.mute and acts(p_act, moment.sensitivity)
@@ -156,7 +177,7 @@ class OpenAiWatcher(PlainWatcher):
         p_act = reading.decision.p_act
         evidence = Evidence(tags=(("p_act", p_act), ("pictures", float(len(self._said) + 1))))
         self.host.wrote(reply.raw, reading.parsed)
-        if self._hushed or not self._wants(moment, p_act):
+        if not self._wants(moment, p_act):
             return Silence(p_act, evidence)
         return replace(reading.decision, evidence=evidence)
 

@@ -55,11 +55,7 @@ class Actions:
         total = torch.logsumexp(logits, dim=-1) if self.trained else torch.logaddexp(*self._both(logits))
         quiet = (self._both(logits)[0] - total).exp()
         packed = torch.cat((quiet[:, None], top.values, top.indices.to(top.values.dtype)), dim=1).double().cpu().tolist()
-        half = top.values.shape[1]
-        return [
-            Row(min(1.0, max(0.0, 1 - row[0])), tuple(int(i) for i in row[1 + half :]), tuple(row[1 : 1 + half]))
-            for row in packed
-        ]
+        return [_row(values, top.values.shape[1]) for values in packed]
 
     def _both(self, logits: Tensor) -> tuple[Tensor, Tensor]:
         return logits[:, self.silence[0]], logits[:, self.response[0]]

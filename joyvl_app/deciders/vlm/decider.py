@@ -16,8 +16,6 @@ from joyvl_app.ports import Clock
 from joyvl_app.settings import Settings
 from joyvl_app.worker import Worker
 
-_TOKENS_A_FRAME = 110  # a 256x192 picture with its turn: what a session is expected to need before its first picture
-
 
 class VlmDecider:
     """Loads at the first `start`; every session opens its own watcher on the shared queue."""
@@ -27,7 +25,7 @@ class VlmDecider:
     def __init__(self, clock: Clock, settings: Settings) -> None:
         self._clock, self._settings = clock, settings
         self._worker = Worker("vlm", clock)
-        self._loading = asyncio.Lock()
+        self._loading: asyncio.Task[Model] | None = None
         self._model: Model | None = None
 
     @property
@@ -37,19 +35,20 @@ class VlmDecider:
 
     async def start(self) -> None:
         """Raises BadInput (the checkpoint cannot be used), MissingPart (a package is absent), ProviderFailed (anything else)."""
-        async with self._loading:
-            if self._model is None:
-                try:
-                    self._model = await self._worker.run(self._load)
-                except JoyError:
-                    raise
-                except Exception as error:
-                    raise ProviderFailed(f"The model {self._settings.model} could not be loaded: {error}") from error
+        if self._model is None:
+            if self._loading is None or self._loading.done():
+                self._loading = asyncio.create_task(self._worker.run(self._load))
+            try:  # whoever waits may give up; what was half loaded is not thrown away with them
+                self._model = await asyncio.shield(self._loading)
+            except JoyError:
+                raise
+            except Exception as error:
+                raise ProviderFailed(f"The model {self._settings.model} could not be loaded: {error}") from error
 
     def _load(self) -> Model:
         settings = self._settings
         placement = Placement(settings.model_device, settings.model_dtype, settings.model_bits)
-        engine = Engine(load(settings.model, placement), settings.picture_pixels, keep=not settings.stateless)
+        engine = Engine(load(settings.model, placement), settings.picture_pixels)
         actions = Actions(engine)
         device = VlmDevice(engine, actions)
         queue: DeviceQueue[Second] = DeviceQueue(
@@ -72,9 +71,13 @@ class VlmDecider:
     def open(self, session_id: str) -> VlmWatcher:
         """Raises Busy when the device has no time or no memory for one session more."""
         model = self.model
-        model.device.check_room(_TOKENS_A_FRAME * self._settings.chunk_seconds)
+        model.device.check_room(model.device.tokens_a_turn * self._settings.chunk_seconds)
         model.queue.admit(session_id)
         return VlmWatcher(session_id, model, self._settings)
+
+    def report(self) -> dict[str, float]:
+        """The queue's depth, waits and skips; empty before it is loaded."""
+        return self._model.queue.report() if self._model else {}
 
     async def aclose(self) -> None:
         if self._model:

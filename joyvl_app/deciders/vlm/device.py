@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Sequence
 from weakref import WeakKeyDictionary
@@ -18,6 +19,8 @@ from joyvl_app.deciders.vlm.stream import Stream
 from joyvl_app.errors import Busy
 
 _SHARE = 0.9  # of what was free after loading
+_IDLE = 30.0  # seconds
+_TOKENS_A_TURN = 110  # of a 256x192 picture with its turn, until a real one is known
 
 
 class VlmDevice:
@@ -26,6 +29,8 @@ class VlmDevice:
     def __init__(self, engine: Engine, actions: Actions) -> None:
         self._engine, self._actions = engine, actions
         self._used: WeakKeyDictionary[Stream, float] = WeakKeyDictionary()
+        self._counting = threading.Lock()  # sessions are opened on the loop, streams used on the device's thread
+        self.tokens_a_turn = _TOKENS_A_TURN
         self._budget = _SHARE * _free(engine.device)
 
     def step(self, jobs: Sequence[Second]) -> None:
@@ -33,16 +38,18 @@ class VlmDevice:
         fed = [(job, piece) for job in jobs if (piece := _piece(job)) is not None]
         if not fed:
             return
+        marks = [job.stream.mark() for job, _ in fed]
         try:
-            logits = self._engine.forward([(job.stream, piece) for job, piece in fed])
-        except torch.OutOfMemoryError as error:
-            raise OutOfRoom from error
-        except RuntimeError as error:
-            if "allocate memory" in str(error):  # what the CPU's allocator says
+            rows = self._actions.read(self._engine.forward([(job.stream, piece) for job, piece in fed]))
+        except Exception as error:  # some streams may have moved on already, and a GPU's faults show only when it is read
+            for (job, _), mark in zip(fed, marks, strict=True):
+                job.stream.back_to(mark)
+            if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error):  # the latter: the CPU's allocator
                 raise OutOfRoom from error
             raise
-        for (job, _), row in zip(fed, self._actions.read(logits), strict=True):
-            self._used[job.stream] = time.monotonic()
+        for (job, _), row in zip(fed, rows, strict=True):
+            with self._counting:
+                self._used[job.stream] = time.monotonic()
             try:
                 job.take(row)
             except Exception as error:
@@ -51,7 +58,8 @@ class VlmDevice:
     def relieve(self, jobs: Sequence[Second]) -> bool:
         """Drop the stream that has been idle longest."""
         busy = {id(job.stream) for job in jobs}
-        idle = [stream for stream in self._used if id(stream) not in busy and stream.bytes and not stream.dropped]
+        with self._counting:
+            idle = [stream for stream in self._used if id(stream) not in busy and stream.bytes and not stream.dropped]
         if not idle:
             return False
         min(idle, key=lambda stream: self._used[stream]).drop()
@@ -61,7 +69,9 @@ class VlmDevice:
 
     def check_room(self, tokens: int) -> None:
         """Raises Busy when a stream of so many tokens would not fit beside the present ones."""
-        held = sum(stream.bytes for stream in list(self._used))
+        recently = time.monotonic() - _IDLE
+        with self._counting:  # the idle give theirs up when it is needed
+            held = sum(stream.bytes for stream, used in self._used.items() if used > recently)
         if held and held + tokens * self._engine.bytes_a_token > self._budget:
             raise Busy("The device's memory holds no further session. Please try again later, or choose the embedded decider.")
 

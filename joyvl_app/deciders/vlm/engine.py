@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,14 +14,14 @@ from joyvl_app.deciders.vlm.framing import Framing, framing_of
 from joyvl_app.deciders.vlm.inputs import Inputs, Piece, ProcessorInputs, QwenInputs
 from joyvl_app.deciders.vlm.stream import ATTENTION, Packed, Stream
 
-_CLOSE = {torch.float32: 1e-3, torch.float16: 0.02, torch.bfloat16: 0.05}  # probabilities of a kept and of a fresh reading
+_CLOSE = {torch.float32: 1e-3, torch.float16: 0.05, torch.bfloat16: 0.1}  # kept and fresh logits, relative to their spread
 _CHECK_SIDE = 64
 
 
 class Engine:
     """Runs on one thread. `keeps` tells whether this model's keys and values can be kept from second to second."""
 
-    def __init__(self, checkpoint: Checkpoint, max_pixels: int = 262_144, keep: bool = True) -> None:
+    def __init__(self, checkpoint: Checkpoint, max_pixels: int = 262_144) -> None:
         self.name = checkpoint.name
         self.model, self.tokenizer = checkpoint.model, checkpoint.tokenizer
         self.framing: Framing = framing_of(renderer(checkpoint))
@@ -35,7 +36,8 @@ class Engine:
         self.never = _placeholders(self.model)
         self._native = text._attn_implementation
         self.packs = checkpoint.is_qwen
-        self.keeps = keep and self._can_keep()
+        self._reserved = _reserved(self.tokenizer, checkpoint.processor)
+        self.keeps = self._can_keep()
 
     @property
     def device(self) -> torch.device:
@@ -53,11 +55,15 @@ class Engine:
         ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False)
         return ids
 
+    def disarmed(self, text: str) -> str:
+        """What a person, a camera or a brain brought, without any token of this model's own that would act as structure."""
+        return self._reserved.sub(lambda mark: f"‹{mark.group().strip('<>[]|/')}›", text) if self._reserved else text
+
     @torch.inference_mode()
     def forward(self, work: Sequence[tuple[Stream, Piece]]) -> Tensor:
         """Feed each piece to its stream; returns (streams, vocabulary) float32 logits of what comes next.
 
-        Raises torch.OutOfMemoryError, or whatever the model raises; the streams are then as they were.
+        Raises torch.OutOfMemoryError, or whatever the model raises; some streams may then have moved on: go back to their marks.
         """
         if not self.keeps or (len(work) > 1 and not self.packs):
             return torch.cat([self._one(stream, piece) for stream, piece in work])
@@ -135,7 +141,8 @@ class Engine:
         except (NotImplementedError, AttributeError, TypeError, ValueError, RuntimeError, IndexError):
             self._attend_with(self._native)
             return False
-        close = (kept.softmax(-1) - fresh.softmax(-1)).abs().max().item() <= _CLOSE.get(self.model.dtype, 0.05)
+        apart = (kept - fresh).norm() / (fresh - fresh.mean()).norm()
+        close = bool(apart <= _CLOSE.get(self.model.dtype, 0.1))
         if not close:
             self._attend_with(self._native)
         return close
@@ -146,6 +153,11 @@ def _placeholders(model: Any) -> frozenset[int]:
     names = ("image_token_id", "video_token_id", "image_token_index", "vision_start_token_id", "vision_end_token_id")
     found = (getattr(model.config, name, None) for name in names)
     return frozenset(int(token) for token in found if token is not None)
+
+
+def _reserved(tokenizer: Any, processor: Any) -> re.Pattern[str] | None:
+    marks = {*tokenizer.all_special_tokens, *tokenizer.get_added_vocab(), str(getattr(processor, "image_token", "") or "")} - {""}
+    return re.compile("|".join(map(re.escape, sorted(marks, key=len, reverse=True)))) if marks else None
 
 
 def _ends(model: Any, tokenizer: Any) -> frozenset[int]:

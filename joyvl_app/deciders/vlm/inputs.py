@@ -92,7 +92,8 @@ class ProcessorInputs:
             made = dict(self._processor(text=text, images=fitted or None, return_tensors="pt", **self._options()))
         except (ValueError, IndexError) as error:
             raise ProviderFailed(f"The model's processor does not take this picture: {error}") from error
-        made.pop("attention_mask", None)
+        for name in ("attention_mask", "token_type_ids", "mm_token_type_ids"):  # a matter of text, which grows
+            made.pop(name, None)
         written = made.pop("input_ids")[0]
         ids = torch.cat((torch.tensor(list(before), dtype=torch.long), written, torch.tensor(list(after), dtype=torch.long)))
         return Piece(ids, torch.arange(ids.numel())[None], {name: part for name, part in made.items() if torch.is_tensor(part)})

@@ -60,6 +60,8 @@ class Second:
     def next(self) -> Piece:
         """What to feed in the coming step. Raises Outgrown past the model's context."""
         stream = self.stream
+        if stream.dropped:
+            raise ProviderFailed("The memory of this session was needed elsewhere; it is read again.")
         if self._asked is None:
             piece = self._prompt(stream.pending, self._actions.lead)
             self.prompt_tokens = piece.count

@@ -47,6 +47,7 @@ class Stream:
     pending: tuple[int, ...] = ()
     pieces: list[Piece] = field(default_factory=list)
     dropped: bool = False
+    bytes: int = 0
     _kept: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
 
     def mark(self) -> Mark:
@@ -59,6 +60,7 @@ class Stream:
     def drop(self) -> None:
         """Give the memory back; whoever needs the stream again must begin a new one."""
         self._kept.clear()
+        self.bytes = 0
         self.pieces.clear()
         self.dropped = True
 
@@ -67,7 +69,9 @@ class Stream:
         end = self.length + keys.shape[1]
         kept = self._kept.get(layer)
         if kept is None or kept[0].shape[1] < end:
-            kept = self._kept[layer] = self._grown(kept, keys, values, end)
+            grown = self._grown(kept, keys, values, end)
+            self.bytes += sum(part.nbytes for part in grown) - sum(part.nbytes for part in kept or ())
+            kept = self._kept[layer] = grown
         kept[0][:, self.length : end] = keys
         kept[1][:, self.length : end] = values
         return kept[0][:, :end], kept[1][:, :end]
@@ -80,10 +84,6 @@ class Stream:
             for old, new in zip(kept, grown, strict=True):
                 new[:, : self.length] = old[:, : self.length]
         return grown[0], grown[1]
-
-    @property
-    def bytes(self) -> int:
-        return sum(part.nbytes for kept in self._kept.values() for part in kept)
 
 
 @dataclass(frozen=True)

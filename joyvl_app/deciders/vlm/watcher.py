@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -20,6 +21,7 @@ from joyvl_app.domain import Decision, Evidence, Image, Moment, Respond, Silence
 from joyvl_app.settings import Settings
 
 _LONG_WAIT, _TELL_EVERY = 1.0, 60.0  # seconds
+_ALL = 1_000
 _TURNS_AHEAD = 2  # turns for which the context must have room; a question may make one longer
 
 
@@ -48,6 +50,8 @@ class VlmWatcher(PlainWatcher):
         self._crowded = False  # even the opening did not fit: without memory it may
         self._turn_tokens = 0
         self._told_late = -_TELL_EVERY
+        self._hushed = False
+        self._waited = 0.0
 
     def reset(self) -> None:
         self._drop()
@@ -55,6 +59,7 @@ class VlmWatcher(PlainWatcher):
         self._crowded = False
 
     def hush(self) -> None:
+        self._hushed = True  # also for a second that still waits its turn
         if self._second:
             self._second.hush()
 
@@ -65,6 +70,8 @@ class VlmWatcher(PlainWatcher):
     async def decide(self, moment: Moment) -> Decision:
         if not self._talk.hear(moment):
             return Silence()
+        self._hushed = False
+        asked_t = time.monotonic()
         shown: list[tuple[Moment, Exchange]] = []
 
         def begin() -> Second:
@@ -73,7 +80,10 @@ class VlmWatcher(PlainWatcher):
             self._tell_if_late(renewed.t - moment.t, renewed.t)
             self._talk.hear(renewed, known=len(moment.heard))
             shown[:] = [(renewed, self._talk.exchange(renewed))]
+            self._waited = time.monotonic() - asked_t
             self._second = self._begin(*shown[0])
+            if self._hushed:
+                self._second.hush()
             return self._second
 
         try:
@@ -107,16 +117,16 @@ class VlmWatcher(PlainWatcher):
         if fresh or self._stream is None:
             self._drop()
             self._stream = Stream()
-        before = tuple(self._talk.recent) if fresh and not self._crowded else ()
+        before = self._talk.taken_along(_ALL) if fresh and not self._crowded else ()
         stream, engine = self._stream, self._model.engine
 
         def prompt(pending: Sequence[int], lead: Sequence[int]) -> Piece:
             text = self._whole(moment, before, now) if fresh else self._turn(now)
             images = [image for exchange in (*before, now) for image in self._shown(exchange)]
             piece = engine.inputs.piece(pending, text, lead, images)
-            if not stream.expected and not self._settings.stateless:
-                a_tick = piece.count // (len(before) + 1)
-                stream.expected = min(engine.context, piece.count + a_tick * self._settings.chunk_seconds)
+            if not fresh and not stream.expected:  # the first turn that is only a turn tells how large the chunk will be
+                stream.expected = min(engine.context, stream.length + piece.count * self._settings.chunk_seconds)
+                self._model.device.tokens_a_turn = piece.count
             return piece
 
         return Second(
@@ -135,13 +145,15 @@ class VlmWatcher(PlainWatcher):
         first = (*before, now)[0]
         frame = self._model.engine.framing.of(len(self._shown(first)))
         opening = self._talk.opening(moment, first, "" if self._crowded else moment.context)
-        text = frame.first(self._talk.system(moment), opening)
+        text = frame.first(self._talk.system(moment), self._model.engine.disarmed(opening))
         for exchange, following in zip(before, (*before, now)[1:], strict=True):
             text += exchange.reply + self._turn(following)
         return text
 
     def _turn(self, exchange: Exchange) -> str:
-        return self._model.engine.framing.of(len(self._shown(exchange))).later(self._talk.turn(exchange))
+        return self._model.engine.framing.of(len(self._shown(exchange))).later(
+            self._model.engine.disarmed(self._talk.turn(exchange))
+        )
 
     def _shown(self, exchange: Exchange) -> tuple[Image, ...]:
         return exchange.images if self._model.engine.framing.takes_several else exchange.images[-1:]
@@ -158,12 +170,12 @@ class VlmWatcher(PlainWatcher):
         return decision
 
     def _read(self, second: Second) -> Decision:
-        evidence = Evidence(tags=(("p_act", second.p_act), ("tokens", float(second.stream.length))))
+        evidence = Evidence(tags=(("p_act", second.p_act), ("tokens", float(second.stream.length)), ("waited", self._waited)))
         reading = dialect.parse(second.raw, second.p_act)
         self.host.wrote(second.raw, reading.parsed)
         if not second.spoke:
             return Silence(second.p_act, evidence)
-        if not reading.parsed:
+        if isinstance(reading.decision, Silence):  # stray text, or an action without words
             second.retract()
         return replace(reading.decision, evidence=evidence)
 
