@@ -172,3 +172,58 @@ async def test_renewing_keeps_the_old_picture_when_none_is_new() -> None:
     session, _ = bench()
     old = replace(session.session._moment(), t=1.0)
     assert session.session.renew(old).frames == old.frames
+
+
+# --- before it is ready ------------------------------------------------------------------------------------------------
+
+
+async def test_another_decider_may_be_chosen_while_the_first_one_loads() -> None:
+    session, slow = bench(loads=1_000.0)
+    quick = SlowDecider(session.clock)
+    quick.name = "quick"
+
+    async def happen() -> None:
+        running = asyncio.create_task(session.session.run())
+        await session.clock.sleep_until(2)
+        session.session.switch("quick", lambda: quick)
+        feeding = asyncio.create_task(session._feed())
+        await session.clock.sleep_until(8)
+        session.session.stop()
+        await running
+        feeding.cancel()
+
+    await session.clock.drive(happen())
+    assert session.of(Decided) and quick.shown and slow.watchers == []
+    assert [state.name for state in session.of(State) if state.name in ("watching", "error")] == ["watching"]
+
+
+async def test_a_decider_that_the_app_chose_and_cannot_use_gives_way() -> None:
+    session, slow = bench()
+    slow.fails = MissingPart("The folder is half downloaded.")
+    spare = SlowDecider(session.clock)
+    spare.name = "embedded"
+    session.session._deciding._fallback = lambda: spare
+    await session.run(4)
+    assert spare.shown and any("half downloaded" in state.detail for state in session.of(State))
+    assert [state.name for state in session.of(State)][-2:] == ["watching", "stopped"]
+
+
+async def test_what_a_user_should_know_of_the_decider_is_told_at_the_start() -> None:
+    session, slow = bench()
+    slow.about = "This model was not trained to decide when to speak."  # type: ignore[attr-defined]
+    await session.run(2)
+    assert [(change.name, change.detail) for change in session.of(DeciderChanged)] == [("slow", slow.about)]  # type: ignore[attr-defined]
+
+
+async def test_a_crash_while_opening_is_told_as_an_error() -> None:
+    session, slow = bench()
+    slow.open = lambda session_id: 1 / 0  # type: ignore[assignment, method-assign, return-value]
+
+    async def stop_later() -> None:
+        running = asyncio.create_task(session.session.run())
+        await session.clock.sleep_until(10)
+        session.session.stop()
+        await running
+
+    await session.clock.drive(stop_later())
+    assert any("ZeroDivisionError" in state.detail for state in session.of(State) if state.name == "error")

@@ -160,3 +160,31 @@ async def test_doubt_and_faults_keep_it_open(gate: GateWatcher) -> None:
 async def test_a_blind_second_passes_to_whoever_counts_them(gate: GateWatcher) -> None:
     await gate.decide(Moment(t=1.0, instruction="x"))
     assert inner(gate).times == [1.0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Tell me if nothing happens for 20 seconds.",
+        "If I sit still for 5 minutes, tell me to move.",
+        "Remind me at 10:30 to call.",
+        "Count down from ten aloud.",
+        "久坐十分钟提醒我",
+    ],
+)
+async def test_what_speaks_of_time_in_any_words_holds_it_open(gate: GateWatcher, text: str) -> None:
+    await watch(gate, scene(), range(1, 12), instruction=text)
+    assert gate.gated == 0
+
+
+async def test_a_hush_while_pictures_are_compared_is_kept(gate: GateWatcher) -> None:
+    inner(gate).answer = Respond("Someone came in.")
+    run = gate._worker.run
+
+    async def hushing(call: Any) -> Any:
+        gate.hush()
+        return await run(call)
+
+    gate._worker.run = hushing  # type: ignore[method-assign]
+    await watch(gate, scene(), range(1, 2))
+    assert inner(gate).times == []

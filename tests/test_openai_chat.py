@@ -296,3 +296,92 @@ def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
         except httpx.HTTPError:
             time.sleep(0.2)
     raise RuntimeError("transformers serve did not start")
+
+
+# --- anybody may stumble once -------------------------------------------------------------------------------------------
+
+
+async def test_one_odd_refusal_does_not_change_how_a_good_server_is_asked(opened: Callable[..., Any]) -> None:
+    refusals = iter([None, refusal(400, "corrupted input"), refusal(400, "corrupted input")])
+    model = Model("</response> Hello.", behave=lambda body: next(refusals, None))
+    watcher = await opened(model)
+    await watcher.decide(moment(1))
+    with pytest.raises(ProviderFailed, match=r"refused the request: .*corrupted input"):
+        await watcher.decide(moment(2))
+    with pytest.raises(ProviderFailed):
+        await watcher.decide(moment(3))
+    assert (await watcher.decide(moment(4))).text == "Hello." and model.asked[-1]["skip_special_tokens"] is False
+
+
+async def test_one_broken_stream_does_not_end_streaming(opened: Callable[..., Any]) -> None:
+    def done() -> Any:
+        return StreamingResponse(iter(["data: [DONE]\n\n"]), media_type="text/event-stream")
+
+    broken = iter([None, done(), done()])
+    model = Model("</response> Hello.", behave=lambda body: next(broken, None))
+    watcher = await opened(model)
+    await watcher.decide(moment(1))
+    with pytest.raises(ProviderFailed):
+        await watcher.decide(moment(2))
+    await _until_up(watcher)
+    await watcher.decide(moment(3))
+    assert model.asked[-1]["stream"] is True
+
+
+async def test_an_image_in_a_refusal_is_not_a_limit_on_images(opened: Callable[..., Any]) -> None:
+    odd = iter([None, None, None, refusal(400, "cannot identify image file"), refusal(400, "cannot identify image file")])
+    watcher = await opened(Model("</silence>", behave=lambda body: next(odd, None)))
+    for t in (1, 2, 3):
+        await watcher.decide(moment(t))
+    with pytest.raises(ProviderFailed):
+        await watcher.decide(moment(4))
+    assert watcher._pool.endpoints[0].most_pictures == 1_000
+
+
+@pytest.mark.parametrize("status", [401, 404])
+async def test_a_server_that_refuses_is_left_for_another(opened: Callable[..., Any], status: int) -> None:
+    bad, good = Model("", behave=lambda body: refusal(status, "no")), Model("</response> Hello.")
+    watcher = await opened(bad, good)
+    for t in (1, 2):
+        assert (await watcher.decide(moment(t))).text == "Hello."
+    assert len(bad.asked) == 1
+
+
+async def test_a_lone_server_that_answers_at_the_second_asking_is_up(opened: Callable[..., Any]) -> None:
+    stumbles = iter([HTMLResponse("", 503)])
+    watcher = await opened(Model("</response> Hello.", behave=lambda body: next(stumbles, None)))
+    for t in (1, 2):
+        assert (await watcher.decide(moment(t))).text == "Hello."
+
+
+async def test_a_hung_server_leaves_time_for_another(opened: Callable[..., Any]) -> None:
+    async def hang() -> AsyncIterator[str]:
+        await asyncio.sleep(30)
+        yield ""
+
+    stuck = Model("", behave=lambda body: StreamingResponse(hang(), media_type="text/event-stream"))
+    watcher = await opened(stuck, Model("</response> Hello."), openai_seconds=1.5)
+    began = time.monotonic()
+    assert (await watcher.decide(moment(1))).text == "Hello." and time.monotonic() - began < 1.6
+
+
+async def test_hush_does_not_wait_for_a_hung_server(opened: Callable[..., Any]) -> None:
+    async def hang() -> AsyncIterator[str]:
+        yield ": still here\n\n"
+        await asyncio.sleep(30)
+
+    watcher = await opened(
+        Model("", behave=lambda body: StreamingResponse(hang(), media_type="text/event-stream")), openai_seconds=20
+    )
+    deciding = asyncio.create_task(watcher.decide(moment(1)))
+    await asyncio.sleep(0.3)
+    watcher.hush()
+    async with asyncio.timeout(2):
+        assert await deciding == Silence()
+
+
+async def test_no_message_tells_a_servers_address(opened: Callable[..., Any]) -> None:
+    watcher = await opened(urls=f"http://user:opensesame@127.0.0.1:{free_port()}/v1")
+    with pytest.raises(ProviderFailed) as told:
+        await watcher.decide(moment(1))
+    assert "opensesame" not in str(told.value) and "127.0.0.1" not in str(told.value)

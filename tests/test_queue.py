@@ -215,3 +215,60 @@ async def test_waits_are_counted_in_lost_seconds() -> None:
     assert queue.load > 0.15
     await queue.aclose()
     worker.close()
+
+
+async def test_with_one_place_waiting_and_writing_take_turns(made: Make) -> None:
+    machine = Machine(blocking=0.005)
+    queue = made(machine, batch_max=1)
+    talking = asyncio.create_task(queue.run("talker", lambda: Task("talker", steps=40)))
+    await asyncio.sleep(0.02)
+    began = len(machine.batches)
+    await queue.run("silent", lambda: Task("silent"))
+    assert len(machine.batches) - began <= 4
+    assert (await talking) is not None
+
+
+async def test_who_gave_up_is_undone_before_the_session_begins_again(made: Make) -> None:
+    queue, order = made(Machine(blocking=0.01), batch_max=2), list[str]()
+    old = Task("old", steps=100)
+    old.undo = lambda: order.append("undone")  # type: ignore[method-assign]
+    waiting = [asyncio.create_task(queue.run(name, lambda name=name: Task(name, steps=100))) for name in ("x", "y")]  # type: ignore[misc]
+    mine = asyncio.create_task(queue.run("me", lambda: old))
+    await asyncio.sleep(0.1)
+    mine.cancel()
+    await asyncio.gather(mine, return_exceptions=True)
+
+    def again() -> Task:
+        order.append("made")
+        return Task("new")
+
+    await queue.run("me", again)
+    assert order[:2] == ["undone", "made"]
+    for task in waiting:
+        task.cancel()
+    await queue.aclose()
+
+
+async def test_a_job_that_cannot_be_told_or_undone_takes_nobody_with_it(made: Make) -> None:
+    class Broken(Task):
+        def progressed(self) -> None:
+            raise ValueError("the page is gone")
+
+        def undo(self) -> None:
+            raise ValueError("no way back")
+
+    queue = made(Machine())
+    async with asyncio.timeout(2):
+        told, fine = await run_all(queue, [Broken("a", steps=3), Task("b", steps=3)])
+        stuck, _ = await run_all(queue, [Broken("c", spoils=True), Task("d")])
+    assert isinstance(told, ProviderFailed) and isinstance(stuck, ProviderFailed) and fine.done
+
+
+async def test_closing_leaves_nobody_waiting(made: Make) -> None:
+    queue = made(Machine(blocking=0.05))
+    waiting = asyncio.create_task(queue.run("a", lambda: Task("a", steps=100)))
+    await asyncio.sleep(0.1)
+    await queue.aclose()
+    async with asyncio.timeout(2):
+        with pytest.raises(ProviderFailed, match="being closed"):
+            await waiting
