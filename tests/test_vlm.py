@@ -25,7 +25,7 @@ from joyvl_app.deciders.vlm.actions import Actions, Row, Sampling, draw
 from joyvl_app.deciders.vlm.checkpoint import Placement, check_folder, load
 from joyvl_app.deciders.vlm.decider import VlmDecider
 from joyvl_app.deciders.vlm.engine import Engine
-from joyvl_app.deciders.vlm.inputs import Piece
+from joyvl_app.deciders.vlm.inputs import Patches, Piece
 from joyvl_app.deciders.vlm.stream import Stream
 from joyvl_app.deciders.vlm.watcher import VlmWatcher
 from joyvl_app.domain import Answer, Frame, Image, Moment, Respond, Silence, Transcript
@@ -133,6 +133,16 @@ def test_a_model_whose_attention_is_another_is_read_whole(tiny: Path, monkeypatc
     for piece in told:
         logits = engine.forward([(stream, piece)])
     assert torch.allclose(logits, engine.whole(told), atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(64, 96), (480, 640), (300, 451), (720, 1280), (33, 40)])
+def test_pictures_are_prepared_as_the_checkpoints_own_processor_does(tiny: Path, size: tuple[int, int]) -> None:
+    processor = load(str(tiny), PLACE).image_processor
+    shown = picture(3, size)
+    theirs = processor([shown], size={"shortest_edge": 1_024, "longest_edge": 100_000}, return_tensors="pt")
+    ours = Patches(processor, 100_000, torch.device("cpu"))([shown])
+    assert torch.equal(ours["image_grid_thw"], theirs["image_grid_thw"])
+    assert torch.allclose(ours["pixel_values"], theirs["pixel_values"], atol=1e-5)
 
 
 # --- the decision ------------------------------------------------------------------------------------------------------

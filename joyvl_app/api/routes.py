@@ -15,7 +15,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from joyvl_app import dialect
-from joyvl_app.api.origin import refuse_foreign_pages
+from joyvl_app.api.guard import bounded_body, refuse_foreign_pages
 from joyvl_app.api.sessions import ApiSession, ApiSessions, Told
 from joyvl_app.api.wire import MAX_BYTES, read_body, read_request, session_of
 from joyvl_app.domain import Delegate, Respond
@@ -35,7 +35,7 @@ def make_api(sessions: ApiSessions, model: str, settings: Settings) -> APIRouter
         began = time.perf_counter()
         try:
             _check_key(request, settings)
-            body = read_body(await _bounded(request))
+            body = read_body(await bounded_body(request, MAX_BYTES, "A request"))
             asked = await asyncio.to_thread(read_request, request.headers, body, settings.frame_max_side)
             session = await sessions.get(asked.session)
             told = await session.decide(asked.query, asked.images, asked.times)
@@ -54,7 +54,7 @@ def make_api(sessions: ApiSessions, model: str, settings: Settings) -> APIRouter
     async def reset(request: Request) -> Response:
         try:
             _check_key(request, settings)
-            session_id = session_of(request.headers, read_body(await _bounded(request)))
+            session_id = session_of(request.headers, read_body(await bounded_body(request, MAX_BYTES, "A request")))
         except JoyError as error:
             return _refused(error)
         removed = await sessions.reset(session_id)
@@ -85,15 +85,6 @@ def _check_key(request: Request, settings: Settings) -> None:
         refuse_foreign_pages(request)  # with a key, a page that has it may come from anywhere
     if key and not hmac.compare_digest(given.encode(), key.encode()):
         raise _NoKey("This server asks for its key: Authorization: Bearer …")
-
-
-async def _bounded(request: Request) -> bytes:
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > MAX_BYTES:
-            raise BadInput(f"A request may have {MAX_BYTES >> 20} MB.")
-    return bytes(body)
 
 
 def _refused(error: JoyError) -> JSONResponse:

@@ -13,13 +13,13 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import FileResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
-from joyvl_app.api.origin import refuse_foreign_pages
+from joyvl_app.api.guard import refuse_foreign_pages
 from joyvl_app.errors import BadInput
 from joyvl_app.parts import Controls
 from joyvl_app.scenario import MAX_INSTRUCTION, check_instruction, pick_scenario
 from joyvl_app.ui.desk import Desk, Seat
 from joyvl_app.ui.owner import give_owner, owner_of
-from joyvl_app.ui.pictures import decode_picture, read_body
+from joyvl_app.ui.pictures import read_picture
 from joyvl_app.ui.rtc import Rtc
 from joyvl_app.ui.text import PAGE, catalogue
 from joyvl_app.ui.turn import page_configuration
@@ -103,8 +103,7 @@ def make_router(desk: Desk, rtc: Rtc) -> APIRouter:
 
     @router.post("/sessions/{session_id}/frame", status_code=204)
     async def picture(request: Request, seat: Mine) -> None:
-        body = await read_body(request)
-        seat.session.see(await decode_picture(body, seat.session.clock.now(), desk.settings.frame_max_side))
+        seat.session.see(await read_picture(request, seat.session.clock.now(), desk.settings.frame_max_side))
 
     @router.post("/sessions/{session_id}/say")
     async def say(sentence: Sentence, seat: Mine) -> dict[str, str]:

@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 import torch
+from PIL import Image as Pillow
 from torch import Tensor
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
 
 from joyvl_app.domain import Image
 from joyvl_app.errors import ProviderFailed
@@ -50,18 +53,14 @@ class QwenInputs:
     """Qwen3-VL: placeholders are expanded and M-RoPE positions computed here, which needs neither a processor nor torchvision."""
 
     def __init__(self, model: Any, tokenizer: Any, image_processor: Any, max_pixels: int) -> None:
-        self._tokenizer, self._processor = tokenizer, image_processor
+        self._tokenizer = tokenizer
         self._positions = model.model.get_rope_index
         self._image = int(model.config.image_token_id)
         self._merge = int(model.config.vision_config.spatial_merge_size) ** 2
-        size = image_processor.size
-        self._size = {
-            "shortest_edge": min(size["shortest_edge"], max_pixels),
-            "longest_edge": min(size["longest_edge"], max_pixels),
-        }
+        self._patches = Patches(image_processor, max_pixels, torch.device(model.device))
 
     def piece(self, before: Sequence[int], text: str, after: Sequence[int], images: Sequence[Image]) -> Piece:
-        pictures = dict(self._processor(list(images), size=self._size, return_tensors="pt")) if images else {}
+        pictures = self._patches(images) if images else {}
         grids = pictures.get("image_grid_thw", torch.empty(0, 3, dtype=torch.long))
         written = self._tokenizer.encode(text, add_special_tokens=False)
         ids = torch.tensor([*before, *self._expanded(written, (grids.prod(-1) // self._merge).tolist()), *after])
@@ -77,6 +76,44 @@ class QwenInputs:
 
     def join(self, pieces: Sequence[Piece]) -> dict[str, Tensor]:
         return _joined(pieces, 0)
+
+
+class Patches:
+    """What the checkpoint's own image processor makes of pictures, with the arithmetic done on the model's device.
+
+    `pixel_values` (patches, channels x frames x side x side), `image_grid_thw` (pictures, 3). A picture is one frame, told twice.
+    """
+
+    def __init__(self, processor: Any, max_pixels: int, device: torch.device) -> None:
+        self._side, self._merge, self._frames = processor.patch_size, processor.merge_size, processor.temporal_patch_size
+        edges = ("shortest_edge", "longest_edge")  # in pixels of area, for this family
+        self._least, self._most = (min(processor.size[edge], max_pixels) for edge in edges)
+        scale = float(processor.rescale_factor)
+        self._mean = torch.tensor(processor.image_mean, device=device) / scale
+        self._deviation = torch.tensor(processor.image_std, device=device) / scale
+
+    def __call__(self, images: Sequence[Image]) -> dict[str, Tensor]:
+        made = [self._of(self._fitted(image)) for image in images]
+        return {
+            "pixel_values": torch.cat([patches for patches, _ in made]),
+            "image_grid_thw": torch.tensor([grid for _, grid in made]),
+        }
+
+    def _fitted(self, image: Image) -> Image:
+        height, width = image.shape[:2]
+        size = smart_resize(height, width, self._side * self._merge, self._least, self._most)
+        if size == (height, width):
+            return image
+        return np.asarray(Pillow.fromarray(image).resize(size[::-1], Pillow.Resampling.BICUBIC))
+
+    def _of(self, image: Image) -> tuple[Tensor, tuple[int, int, int]]:
+        side, merge = self._side, self._merge
+        rows, columns = image.shape[0] // side, image.shape[1] // side
+        pixels = torch.from_numpy(np.array(image)).to(self._mean.device)
+        whole = (pixels.float() - self._mean) / self._deviation
+        blocks = whole.view(rows // merge, merge, side, columns // merge, merge, side, 3).permute(0, 3, 1, 4, 6, 2, 5)
+        frames = blocks.unsqueeze(5).expand(-1, -1, -1, -1, -1, self._frames, -1, -1)
+        return frames.reshape(rows * columns, -1), (1, rows, columns)
 
 
 class ProcessorInputs:
