@@ -668,3 +668,10 @@ async def test_the_model_cannot_write_pictures(opened: Callable[..., Any], monke
     assert engine.tokenizer.convert_tokens_to_ids("<|image_pad|>") in engine.never
     assert isinstance(await watcher.decide(moment(1)), Respond)
     assert isinstance(await watcher.decide(moment(2)), Silence), "and the next second is not thrown off"
+
+
+async def test_loading_is_not_charged_to_a_replays_clock(tiny: Path) -> None:
+    decider = VlmDecider(ManualClock(), settings(model=str(tiny), model_device="cpu"))
+    async with asyncio.timeout(30):
+        await decider.start()
+    await decider.aclose()

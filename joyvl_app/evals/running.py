@@ -10,6 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache
 from itertools import groupby
 from multiprocessing import get_context
+from multiprocessing.util import Finalize
 from pathlib import Path
 
 from joyvl_app.errors import JoyError
@@ -65,8 +66,10 @@ def _run_apart(batch: list[Job], settings: Settings, cache: Path) -> list[str]:
 
 @lru_cache(maxsize=1)
 def _station(settings: Settings, cache: Path) -> _Station:
-    """This process's own: what it has loaded serves all its batches."""
-    return _Station(settings, cache)
+    """This process's own: what it has loaded serves all its batches, and is closed when it ends."""
+    station = _Station(settings, cache)
+    Finalize(None, station.close, exitpriority=1)
+    return station
 
 
 class _Station:

@@ -37,7 +37,7 @@ class VlmDecider:
         """Raises BadInput (the checkpoint cannot be used), MissingPart (a package is absent), ProviderFailed (anything else)."""
         if self._model is None:
             if self._loading is None or self._loading.done():
-                self._loading = asyncio.create_task(self._worker.run(self._load))
+                self._loading = asyncio.create_task(asyncio.to_thread(self._load))
             try:  # whoever waits may give up; what was half loaded is not thrown away with them
                 self._model = await asyncio.shield(self._loading)
             except JoyError:
