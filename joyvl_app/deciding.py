@@ -19,6 +19,7 @@ class Deciding:
     def __init__(self, session_id: str, decider: Decider, host: Host, fallback: Callable[[], Decider] | None = None) -> None:
         self._id, self._decider, self._host, self._fallback = session_id, decider, host, fallback
         self.ready = asyncio.Event()
+        self._why = ""  # of the one that the app had chosen and could not use
         self._watcher: Watcher | None = None
         self._one_at_a_time = asyncio.Lock()
 
@@ -29,7 +30,7 @@ class Deciding:
     @property
     def about(self) -> str:
         """What its user should know of the decider, where there is anything."""
-        return str(getattr(self._decider, "about", ""))
+        return self._why or str(getattr(self._decider, "about", ""))
 
     @property
     def news(self) -> asyncio.Event:
@@ -41,18 +42,22 @@ class Deciding:
         """
         pause = _FIRST_PAUSE
         while not (self.ready.is_set() or stopping.is_set()):
-            starting = asyncio.create_task(self._start())
-            await _first_of(starting, self.ready.wait(), stopping.wait())
-            if starting.done() and (fault := starting.exception()):
+            starting = asyncio.create_task(self._start(self._decider))
+            try:
+                await _first_of(starting, self.ready.wait(), stopping.wait())
+                if not starting.done() or not (fault := starting.exception()):
+                    continue
                 failed(_words(fault))
-                if self._fallback and await self.switch("embedded", self._fallback):
-                    return
+                if self._fallback:
+                    make, self._fallback, self._why = self._fallback, None, _words(fault)
+                    self._decider = await asyncio.to_thread(make)
+                    continue
                 await _first_of(clock.sleep_until(clock.now() + pause), self.ready.wait(), stopping.wait())
                 pause = min(2 * pause, _LONGEST_PAUSE)
-            starting.cancel()
+            finally:
+                starting.cancel()
 
-    async def _start(self) -> None:
-        decider = self._decider
+    async def _start(self, decider: Decider) -> None:
         await decider.start()
         opened = self._opened(decider)
         if self._watcher:  # the user has switched to another meanwhile
@@ -79,7 +84,7 @@ class Deciding:
         """
         if name == self.name and self.ready.is_set():
             return True
-        self._host.tell(f"Loading {name}; {self.name} goes on meanwhile.")
+        self._host.tell(f"Loading {name}; {self.name} goes on meanwhile." if self.ready.is_set() else f"Loading {name}.")
         try:
             decider = await asyncio.to_thread(make)
             await decider.start()
@@ -89,7 +94,7 @@ class Deciding:
             return False
         try:
             async with self._one_at_a_time:
-                before, self._watcher, self._decider = self._watcher, opened, decider
+                before, self._watcher, self._decider, self._why = self._watcher, opened, decider, ""
         except asyncio.CancelledError:  # the user has changed their mind
             await opened.aclose()
             raise

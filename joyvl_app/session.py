@@ -173,8 +173,7 @@ class Session:
         await self._deciding.get_ready(self.clock, self._stopping, lambda fault: self._status.enter("error", fault))
         if self._stopping.is_set():
             return
-        if self._deciding.about:
-            self._emit(DeciderChanged(t=self.clock.now(), name=self._deciding.name, detail=self._deciding.about))
+        self._emit(DeciderChanged(t=self.clock.now(), name=self._deciding.name, detail=self._deciding.about))
         if self.controls.instruction:
             self._emit(Instruction(t=self.clock.now(), text=self.controls.instruction))
         self._status.enter("paused" if self.controls.paused else "watching")
@@ -254,7 +253,8 @@ class Session:
             return Silence()
         if self._status.name == "error":
             self._status.enter("watching")
-        return Silence(decision.p_act, decision.evidence) if moment.mute else decision
+        decided_on = self._shown or moment  # by then something may have been asked
+        return Silence(decision.p_act, decision.evidence) if decided_on.mute else decision
 
     def _explain_instruction(self) -> None:
         if self._inbox.changed:

@@ -55,7 +55,7 @@ class Settings(BaseSettings):
     stateless_frames: int = Field(8, ge=1, le=64, description="last pictures read each second in that mode")
     prompt_file: Path | None = Field(None, description="a system prompt of your own for models, used whole")
     batch_max: int = Field(8, ge=1, le=256, description="sessions whose seconds a model decides in one pass")
-    load_max: float = Field(0.9, gt=0, le=1, description="share of the GPU's time in use past which a new session is refused")
+    load_max: float = Field(0.9, gt=0, le=1, description="share of a model's capacity in use past which a new session is refused")
     openai_urls: str = Field("", description="OpenAI-compatible servers of the openai_chat decider, separated by commas")
     openai_model: str = Field("", description="the model's name there; empty: the first that the server lists")
     openai_key: SecretStr = Field(SecretStr(""), description="the key that those servers ask for")

@@ -81,8 +81,8 @@ async def test_another_decider_takes_over_while_the_first_goes_on() -> None:
     second = SlowDecider(session.clock, loads=3.0)
     second.name = "second"
     await session.run(10, (2.2, lambda s: s.switch("second", lambda: second)))
-    assert [change.name for change in session.of(DeciderChanged)] == ["second"]
-    switched = session.of(DeciderChanged)[0].t
+    assert [change.name for change in session.of(DeciderChanged)] == ["slow", "second"]
+    switched = session.of(DeciderChanged)[1].t
     assert switched >= 5.2 and first.shown[-1].t > 4.5 and second.shown[0].t >= switched
     assert all(b.t - a.t < 1.6 for a, b in zip(session.of(Decided), session.of(Decided)[1:], strict=False)), "no second is lost"
     assert first.watchers[0].closed and second.watchers[0].closed
@@ -115,7 +115,7 @@ async def test_switching_back_before_it_has_loaded_keeps_the_present_one() -> No
     second = SlowDecider(session.clock, loads=5.0)
     second.name = "second"
     await session.run(10, (2.2, lambda s: s.switch("second", lambda: second)), (3.2, lambda s: s.switch("slow", lambda: first)))
-    assert [change.name for change in session.of(DeciderChanged)] == ["slow"] and second.watchers == []
+    assert [change.name for change in session.of(DeciderChanged)] == ["slow", "slow"] and second.watchers == []
 
 
 async def test_a_decision_that_waited_is_taken_on_what_is_there_now() -> None:
@@ -205,6 +205,8 @@ async def test_a_decider_that_the_app_chose_and_cannot_use_gives_way() -> None:
     session.session._deciding._fallback = lambda: spare
     await session.run(4)
     assert spare.shown and any("half downloaded" in state.detail for state in session.of(State))
+    told = session.of(DeciderChanged)
+    assert [(change.name, change.detail) for change in told] == [("embedded", "The folder is half downloaded.")]
     assert [state.name for state in session.of(State)][-2:] == ["watching", "stopped"]
 
 
@@ -227,3 +229,12 @@ async def test_a_crash_while_opening_is_told_as_an_error() -> None:
 
     await session.clock.drive(stop_later())
     assert any("ZeroDivisionError" in state.detail for state in session.of(State) if state.name == "error")
+
+
+async def test_a_first_question_that_came_while_it_waited_is_answered_aloud() -> None:
+    session, decider = bench(wait=0.5, words=("Hi.",))
+    session.session.controls.instruction = ""
+    session.session._inbox.asked = False
+    await session.run(3.5, (2.2, lambda s: s.hear("What is that?")))
+    answered = next(moment for moment in decider.shown if moment.heard)
+    assert answered.t in [event.decision_t for event in session.of(Spoken)]

@@ -26,11 +26,13 @@ class Inner(PlainWatcher):
     def __init__(self) -> None:
         super().__init__()
         self.times: list[float] = []
+        self.heard: list[tuple[Transcript, ...]] = []
         self.answer: Decision = Silence(0.02)
         self.fails = False
 
     async def decide(self, moment: Moment) -> Decision:
         self.times.append(moment.t)
+        self.heard.append(moment.heard)
         if self.fails:
             raise ProviderFailed("no")
         return self.answer
@@ -188,3 +190,23 @@ async def test_a_hush_while_pictures_are_compared_is_kept(gate: GateWatcher) -> 
     gate._worker.run = hushing  # type: ignore[method-assign]
     await watch(gate, scene(), range(1, 2))
     assert inner(gate).times == []
+
+
+async def test_a_question_asked_in_a_hushed_second_arrives_in_the_next(gate: GateWatcher) -> None:
+    pictures, run, said = scene(), gate._worker.run, (Transcript("What is that?", 14, 14),)
+    await watch(gate, pictures, range(1, 14))
+
+    async def hushing(call: Any) -> Any:
+        gate.hush()
+        return await run(call)
+
+    gate._worker.run = hushing  # type: ignore[method-assign]
+    await watch(gate, pictures, range(14, 15), heard=said)
+    gate._worker.run = run  # type: ignore[method-assign]
+    await watch(gate, pictures, range(15, 16))
+    assert inner(gate).times[-1] == 15.0 and inner(gate).heard[-1] == said
+
+
+async def test_every_time_is_not_a_time(gate: GateWatcher) -> None:
+    await watch(gate, scene(), range(1, 30), instruction="Tell me every time someone comes in.")
+    assert gate.gated > 15

@@ -41,6 +41,7 @@ class Task:
 class Machine:
     """Keeps its batches; no more than `room` jobs fit at once, and `spare` sessions' memory can be given up."""
 
+    packs: bool = True
     room: int = 100
     spare: int = 0
     blocking: float = 0.0

@@ -62,7 +62,7 @@ class ApiSession:
 
     async def decide(self, query: str, images: Sequence[Image], times: Sequence[float | None]) -> Told:
         """One decision on these pictures. Raises Busy when too many requests wait for this session."""
-        if self.waiting >= _WAITING:
+        if self.waiting > _WAITING:  # and one is being decided
             raise Busy("Too many requests of this session are waiting; send one at a time.")
         check_instruction(query)
         self.waiting += 1
@@ -121,11 +121,12 @@ class ApiSessions:
         decider = self._deciders.get(self._name)
         await decider.start()
         key = session_id or secrets.token_urlsafe(18)
+        while key not in self._open and len(self._open) >= self._settings.api_sessions:
+            if not await self._make_room():
+                raise Busy(f"All {self._settings.api_sessions} sessions of the API are in use. Reset one, or try again later.")
         if found := self._open.get(key):
             found.named = True
             return found
-        if len(self._open) >= self._settings.api_sessions and not await self._make_room():
-            raise Busy(f"All {self._settings.api_sessions} sessions of the API are in use. Reset one, or try again later.")
         window = Window(self._settings.chunk_seconds, self._settings.qa_pairs)
         session = self._open[key] = ApiSession(key, decider.open(key), window, self._settings, named=bool(session_id))
         return session

@@ -48,6 +48,8 @@ class Asked:
 class ScriptedDevice:
     """Takes the same time for any batch."""
 
+    packs = True
+
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
 

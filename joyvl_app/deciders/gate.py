@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from joyvl_app.deciders.base import PlainWatcher
 from joyvl_app.deciders.embedded.grammar import parse_instruction
 from joyvl_app.deciders.embedded.specs import Timer
-from joyvl_app.domain import Decision, Evidence, Moment, Silence
+from joyvl_app.domain import Decision, Evidence, Moment, Silence, Transcript
 from joyvl_app.perception.motion import Grey, Motion, thumbnail
 from joyvl_app.ports import Decider, Host, Watcher
 from joyvl_app.worker import Worker
@@ -31,7 +32,8 @@ _FILLED = 0.4
 # What speaks of time or of nothing happening, beyond what the grammar knows as a timer. A gate that stays open is only dearer.
 _TIME = re.compile(
     r"\b(?:seconds?|minutes?|mins?|hours?|o'clock|noon|midnight|countdown|count down|nothing happens|for a while|too long|"
-    r"running commentary|constantly|continuously|still|idle|motionless|time)\b|\d\s*(?:s|sec|min|h)\b|\d{1,2}:\d{2}|"
+    r"running commentary|constantly|continuously|still|idle|motionless|(?<!every )(?<!each )(?<!any )(?<!next )time)\b|"
+    r"\d\s*(?:s|sec|min|h)\b|\d{1,2}:\d{2}|"
     r"[\u79d2\u949f]|\u5206\u949f|\u5c0f\u65f6|\u70b9\u949f|\u65f6\u95f4|\u4e45|\u4e00\u76f4|\u4e0d\u52a8|\u6ca1\u6709\u52a8|\u5012\u6570",
     re.I,
 )
@@ -66,6 +68,9 @@ class GateWatcher(PlainWatcher):
         self.passed = self.gated = 0
         self._kept: Grey | None = None
         self._now: Grey | None = None
+        self._given: tuple[str, float] | None = None
+        self._unheard: tuple[Transcript, ...] = ()
+        self._answers: frozenset[str] = frozenset()
         self._forget()
 
     @property
@@ -92,11 +97,16 @@ class GateWatcher(PlainWatcher):
 
     async def decide(self, moment: Moment) -> Decision:
         self._hushed = False
-        if not await self._must_pass(moment):
+        if self._unheard:
+            moment = replace(moment, heard=(*self._unheard, *moment.heard))
+        passes = await self._must_pass(moment)
+        if self._hushed:  # what was told in this second is told in the next
+            self._unheard, self._given, self._answers = moment.heard, None, frozenset()
+            return Silence()
+        self._unheard = ()
+        if not passes:
             self.gated += 1
             return Silence(0.0, Evidence(tags=((STILL, 1.0),)))
-        if self._hushed:
-            return Silence()
         self._settled = False  # until the decision is there: one that fails is asked again
         decision = await self._inner.decide(moment)
         self.passed += 1
@@ -111,9 +121,10 @@ class GateWatcher(PlainWatcher):
         self._motion = Motion()
         self._kept = self._now = None
         self._changed_t = self._asked_t = float("-inf")
-        self._given: tuple[str, float] | None = None
+        self._given = None
         self._timed = self._hushed = False
-        self._answers: frozenset[str] = frozenset()
+        self._unheard = ()
+        self._answers = frozenset()
         self._settled = False
 
     async def _must_pass(self, moment: Moment) -> bool:

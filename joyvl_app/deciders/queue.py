@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
@@ -18,7 +19,8 @@ from joyvl_app.ports import Clock
 from joyvl_app.worker import Worker
 
 _WINDOW = 10.0  # seconds over which the load is measured
-_WAITS = 500  # waits kept for the report
+_WAITS = 100  # waits kept for the report
+_LONG_WAIT = 1.0  # seconds: whoever waits longer loses seconds
 _GROW_AFTER = 200  # steps without a fault until a halved batch may grow again
 
 
@@ -46,7 +48,13 @@ J_contra = TypeVar("J_contra", bound=Job, contravariant=True)
 
 
 class Device(Protocol[J_contra]):
-    """What works on batches. `step` blocks, on the queue's worker; it raises OutOfRoom when the batch is too much."""
+    """What works on batches. `step` blocks, on the queue's worker; it raises OutOfRoom when the batch is too much.
+
+    `packs`: a full batch takes about as long as a single job.
+    """
+
+    @property
+    def packs(self) -> bool: ...
 
     def step(self, jobs: Sequence[J_contra]) -> None: ...
 
@@ -88,7 +96,8 @@ class DeviceQueue(Generic[J]):
 
     def admit(self, session: str) -> None:
         """Take a session in. Raises Busy past the measured capacity."""
-        if self._sessions and self.load >= self._load_max:
+        late = self.report()["wait_p95_s"] > _LONG_WAIT
+        if self._sessions and (self.load >= self._load_max or late):
             raise Busy(
                 f"The device is fully used by {len(self._sessions)} sessions. Please try again in a few minutes, "
                 "or choose the embedded decider, which needs no place here."
@@ -163,6 +172,9 @@ class DeviceQueue(Generic[J]):
             error = fault
         finally:
             for request in (*self._batch, *self._going, *self._waiting.values()):
+                with suppress(Exception):
+                    if request.job and not request.job.done:
+                        request.job.undo()
                 _resolve(request, None, error or ProviderFailed("The model is being closed."))
             self._batch = []
             self._going.clear()
@@ -225,10 +237,16 @@ class DeviceQueue(Generic[J]):
             half = self._batch_now = len(batch) // 2
             await self._work(batch[:half])
             await self._work(batch[half:])
-        elif await self._worker.run(lambda: self._device.relieve(self._in_use(jobs))):
+        elif await self._relieved(jobs):
             await self._work(batch)
         else:
             jobs[0].fault = ProviderFailed("The device's memory is full. Close a session, or set a smaller JOYVL_CHUNK_SECONDS.")
+
+    async def _relieved(self, jobs: Sequence[J]) -> bool:
+        try:
+            return await self._worker.run(lambda: self._device.relieve(self._in_use(jobs)))
+        except Exception:  # a device in trouble has no room to give
+            return False
 
     def _in_use(self, jobs: Sequence[J]) -> list[J]:
         """All that may not lose their memory now: this step's, the rest of its batch's, and the sentences under way."""
@@ -236,7 +254,8 @@ class DeviceQueue(Generic[J]):
 
     def _note(self, began: float, jobs: int) -> None:
         now = self._clock.now()
-        self._busy.append((now, (now - began) * min(1.0, jobs / self._batch_now)))
+        used = min(1.0, jobs / self._batch_now) if self._device.packs else 1.0
+        self._busy.append((now, (now - began) * used))
         self.steps += 1
         self._since_fault += 1
         if self._batch_now < self._batch_max and self._since_fault >= _GROW_AFTER:

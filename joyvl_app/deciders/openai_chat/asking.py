@@ -52,6 +52,7 @@ class Wish:
     temperature: float
     most: int
     deadline: float = math.inf
+    opening: bool = False  # a chunk's first request, as short as it can be
     spoken: bool = False  # the answer begins with the response token: only the words are wanted
 
 
@@ -77,7 +78,7 @@ async def ask(endpoint: Endpoint, messages: list[Message], wish: Wish, heard: Ca
         except (TimeoutError, APITimeoutError) as error:
             raise Unreachable(f"{endpoint.name} does not answer in time.") from error
         except APIStatusError as error:
-            manner = _judged(endpoint, error, messages, manner)
+            manner = _judged(endpoint, error, messages, manner, wish.opening)
         except (APIConnectionError, httpx.HTTPError) as error:
             raise Unreachable(f"{endpoint.name} cannot be reached.") from error
         except BadInput as error:
@@ -92,7 +93,8 @@ async def ask(endpoint: Endpoint, messages: list[Message], wish: Wish, heard: Ca
 
 
 def _learn(endpoint: Endpoint, manner: _Manner) -> None:
-    endpoint.streams, endpoint.extras = manner.streams, manner.extras
+    endpoint.streams = manner.streams
+    endpoint.extras = manner.extras or endpoint.has_taken_extras
     endpoint.has_streamed = endpoint.has_streamed or manner.streams
     endpoint.has_taken_extras = endpoint.has_taken_extras or manner.extras
 
@@ -137,7 +139,7 @@ def _extras(wish: Wish) -> dict[str, Any]:
     return extras
 
 
-def _judged(endpoint: Endpoint, error: APIStatusError, messages: list[Message], manner: _Manner) -> _Manner:
+def _judged(endpoint: Endpoint, error: APIStatusError, messages: list[Message], manner: _Manner, opening: bool) -> _Manner:
     """What an HTTP error means: raises it, or returns the plainer manner in which the same should be asked once more."""
     told = " ".join(str(error.message).split())[:300]
     words, pictures = told.lower(), sum(map(_pictures, messages))
@@ -146,15 +148,16 @@ def _judged(endpoint: Endpoint, error: APIStatusError, messages: list[Message], 
     if error.status_code in (401, 403):
         raise Unreachable(f"{endpoint.name} refuses the key. Check JOYVL_OPENAI_KEY.") from error
     if error.status_code == 404:
-        endpoint.forget_model()
+        endpoint.forget()
         raise Unreachable(f"{endpoint.name} has no such model or address. Check JOYVL_OPENAI_URLS and _MODEL.") from error
     if any(word in words for word in _LENGTH):
-        endpoint.most_pictures = min(endpoint.most_pictures, max(1, int(_ROOM * pictures)))
+        if not opening:  # an opening is long by its words, not by its pictures
+            endpoint.most_pictures = min(endpoint.most_pictures, max(1, int(_ROOM * pictures)))
         raise TooLong(f"The conversation has outgrown the context of {endpoint.name.lower()}; a new chunk begins.") from error
     if pictures > 1 and any(word in words for word in _PICTURES) and any(word in words for word in _MANY):
-        endpoint.most_pictures = pictures // 2
+        endpoint.most_pictures = min(endpoint.most_pictures, pictures // 2)
         raise TooManyPictures(f"{endpoint.name} takes fewer pictures at once; {pictures // 2} are sent from now on.") from error
-    if not manner.extras or endpoint.has_taken_extras:
+    if not manner.extras:
         raise ProviderFailed(f"{endpoint.name} refused the request: {told}") from error
     return replace(manner, extras=False)
 

@@ -32,6 +32,7 @@ class Endpoint:
     has_streamed: bool = False
     has_taken_extras: bool = False
     most_pictures: int = 1_000
+    trouble: str = ""  # what it said last
 
     async def model_name(self) -> str:
         """The configured name, else the first that the server lists. Raises OpenAIError, BadInput."""
@@ -43,8 +44,11 @@ class Endpoint:
             self.model = names[0]
         return self.model
 
-    def forget_model(self) -> None:
-        """A name that was only found out may have changed with the server's restart."""
+    def forget(self) -> None:
+        """What was found out may have changed with the server's restart."""
+        self.streams = self.extras = True
+        self.has_streamed = self.has_taken_extras = False
+        self.most_pictures = 1_000
         if not self.model_is_given:
             self.model = ""
 
@@ -65,7 +69,8 @@ class Pool:
             return home
         free = [endpoint for endpoint in self.endpoints if endpoint.up and endpoint not in tried]
         if not free:
-            raise ProviderFailed("No model server answers just now. I go on asking; check the addresses if this lasts.")
+            told = next((endpoint.trouble for endpoint in self.endpoints if endpoint.trouble), "No model server answers.")
+            raise ProviderFailed(f"{told} I go on asking.")
         self.leave(session)
         home = self._homes[session] = min(free, key=lambda endpoint: len(endpoint.sessions))
         home.sessions.add(session)
@@ -76,12 +81,12 @@ class Pool:
             home.sessions.discard(session)
 
     def worked(self, endpoint: Endpoint) -> None:
-        endpoint.failures, endpoint.up = 0, True
+        endpoint.failures, endpoint.up, endpoint.trouble = 0, True, ""
 
-    def failed(self, endpoint: Endpoint) -> None:
+    def failed(self, endpoint: Endpoint, trouble: str) -> None:
         """Out of the running until it answers a question again."""
         endpoint.failures += 1
-        endpoint.up = False
+        endpoint.up, endpoint.trouble = False, trouble
         if endpoint not in self._revivals:
             self._revivals[endpoint] = asyncio.create_task(self._revive(endpoint))
 
@@ -100,7 +105,9 @@ class Pool:
             while not endpoint.up:
                 await asyncio.sleep(min(_LONGEST_PAUSE, pause) * random.uniform(0.7, 1.3))
                 pause *= 2
-                endpoint.up = endpoint.up or await _answers(endpoint) or endpoint.up
+                if not endpoint.up and await _answers(endpoint) and not endpoint.up:
+                    endpoint.forget()
+                    endpoint.up = True
         finally:
             self._revivals.pop(endpoint, None)
 

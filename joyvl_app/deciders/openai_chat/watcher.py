@@ -51,7 +51,7 @@ class OpenAiWatcher(PlainWatcher):
         self._system = ""
         self._said: list[Said] = []
         self._must_open = True
-        self._crowded = False
+        self._crowded: int | None = None
 
     def hush(self) -> None:
         self._hushed.set()
@@ -69,7 +69,7 @@ class OpenAiWatcher(PlainWatcher):
         decision = self._read(reply, moment) if reply else Silence()
         self._talk.commit(moment, now, decision)
         self._said.append(replace(said, reply=dialect.render(decision)))
-        self._must_open = self._crowded = False
+        self._must_open = False
         return decision
 
     # --- what is sent ----------------------------------------------------------------------------------------------
@@ -81,8 +81,9 @@ class OpenAiWatcher(PlainWatcher):
             return await self._pack(self._talk.turn(now), now.images)
         self._must_open = True  # until a second of the new chunk has succeeded
         self._system = self._talk.system(moment)
-        context = "" if self._crowded else moment.context
-        room = 0 if self._crowded else min(len(self._talk.recent), self._most_pictures() // 2)
+        crowded = self._crowded == moment.chunk_id
+        context = "" if crowded else moment.context
+        room = 0 if crowded else min(len(self._talk.recent), self._most_pictures() // 2)
         taken = self._talk.taken_along(room)
         turns = [*taken, now]
         texts = [self._talk.opening(moment, turns[0], context), *map(self._talk.turn, turns[1:])]
@@ -122,11 +123,12 @@ class OpenAiWatcher(PlainWatcher):
         """The reply; with words where the model would be silent but the sensitivity wants it to speak."""
         messages = self._messages(now)
         deadline = asyncio.get_running_loop().time() + self._settings.openai_seconds
-        wish = Wish(self._settings.temperature, self._settings.reply_tokens, deadline)
+        wish = Wish(self._settings.temperature, self._settings.reply_tokens, deadline, self._must_open)
         try:
             reply, endpoint = await self._from_any(messages, wish)
         except (TooManyPictures, TooLong) as error:
-            self._crowded = isinstance(error, TooLong) and self._must_open
+            if isinstance(error, TooLong) and self._must_open:
+                self._crowded = moment.chunk_id  # for the rest of this chunk it goes without memory
             self._must_open = True
             raise
         silent = isinstance(dialect.parse(reply.raw).decision, Silence)
@@ -151,8 +153,8 @@ class OpenAiWatcher(PlainWatcher):
                 reply = await ask(
                     endpoint, messages, replace(wish, deadline=began + share * (wish.deadline - began)), self._heard
                 )
-            except Unreachable:
-                self._pool.failed(endpoint)
+            except Unreachable as error:
+                self._pool.failed(endpoint, str(error))
                 now = asyncio.get_running_loop().time()
                 if wish.deadline - now < _AGAIN[1] or (alone and (tried or now - began > _SOON)):
                     raise

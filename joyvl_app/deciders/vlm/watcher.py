@@ -47,7 +47,8 @@ class VlmWatcher(PlainWatcher):
         self._talk = Conversation(kept, settings.prompt_file)
         self._stream: Stream | None = None
         self._second: Second | None = None
-        self._crowded = False  # even the opening did not fit: without memory it may
+        self._crowded: int | None = None  # the chunk whose opening did not fit: without memory it may
+        self._chunk = 0
         self._turn_tokens = 0
         self._told_late = -_TELL_EVERY
         self._hushed = False
@@ -56,7 +57,7 @@ class VlmWatcher(PlainWatcher):
     def reset(self) -> None:
         self._drop()
         self._talk.reset()
-        self._crowded = False
+        self._crowded = None
 
     def hush(self) -> None:
         self._hushed = True  # also for a second that still waits its turn
@@ -106,7 +107,7 @@ class VlmWatcher(PlainWatcher):
         """A stream that never got its opening, or has no room for another second, is of no use."""
         empty = self._stream is not None and self._stream.length == 0
         if isinstance(error, Outgrown):
-            self._crowded = empty
+            self._crowded = self._chunk if empty else self._crowded
         if empty or isinstance(error, Outgrown):
             self._drop()
 
@@ -117,7 +118,8 @@ class VlmWatcher(PlainWatcher):
         if fresh or self._stream is None:
             self._drop()
             self._stream = Stream()
-        before = self._talk.taken_along(_ALL) if fresh and not self._crowded else ()
+        self._chunk = moment.chunk_id
+        before = self._talk.taken_along(_ALL) if fresh and self._crowded != self._chunk else ()
         stream, engine = self._stream, self._model.engine
 
         def prompt(pending: Sequence[int], lead: Sequence[int]) -> Piece:
@@ -144,7 +146,7 @@ class VlmWatcher(PlainWatcher):
         """The whole text of a fresh stream: instructions, memory, the seconds taken along, this second."""
         first = (*before, now)[0]
         frame = self._model.engine.framing.of(len(self._shown(first)))
-        opening = self._talk.opening(moment, first, "" if self._crowded else moment.context)
+        opening = self._talk.opening(moment, first, "" if self._crowded == moment.chunk_id else moment.context)
         text = frame.first(self._talk.system(moment), self._model.engine.disarmed(opening))
         for exchange, following in zip(before, (*before, now)[1:], strict=True):
             text += exchange.reply + self._turn(following)
@@ -163,8 +165,7 @@ class VlmWatcher(PlainWatcher):
     def _settle(self, second: Second, moment: Moment, now: Exchange) -> Decision:
         decision = self._read(second)
         self._talk.commit(moment, now, decision)
-        self._turn_tokens = 0 if self._crowded else min(second.prompt_tokens, self._turn_tokens or second.prompt_tokens)
-        self._crowded = False
+        self._turn_tokens = min(second.prompt_tokens, self._turn_tokens or second.prompt_tokens)
         if self._settings.stateless:
             self._drop()
         return decision
