@@ -127,7 +127,7 @@ async def _two_hours(folder: str) -> dict[str, float]:
     watcher, memory = decider.open("long"), Window(settings.chunk_seconds, settings.qa_pairs)
     pictures = [picture(seed) for seed in range(16)]
     took: list[float] = []
-    resident: dict[int, float] = {}
+    resident: list[float] = []  # MB, once a minute
     for t in range(_LONG):
         moment = Moment(
             t=float(t), frames=(Frame(float(t), pictures[t % 16]),), instruction="Count the people.", sensitivity=-50.0,
@@ -137,12 +137,14 @@ async def _two_hours(folder: str) -> dict[str, float]:
         decision = await watcher.decide(moment)
         took.append(time.perf_counter() - began)
         memory.observe(moment, decision)
-        if t in (_WARM, _LONG - 1):
-            gc.collect()
-            resident[t] = psutil.Process().memory_info().rss / 1e6
+        if t % 60 == 59:
+            resident.append(psutil.Process().memory_info().rss / 1e6)
     await decider.aclose()
     early, late = statistics.median(took[_WARM : 2 * _WARM]), statistics.median(took[-_WARM:])
+    minutes = _WARM // 60
+    before, after = statistics.median(resident[minutes : 2 * minutes]), statistics.median(resident[-minutes:])
+    print("resident MB, every ten minutes:", [round(mb) for mb in resident[minutes - 1 :: minutes]])
     return {
         "two_hours_tick_ms": late * 1000, "two_hours_tick_ratio": late / early,
-        "two_hours_growth_mb": resident[_LONG - 1] - resident[_WARM],
+        "two_hours_growth_mb": after - before,
     }  # fmt: skip
