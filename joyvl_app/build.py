@@ -1,66 +1,20 @@
-"""Explicit tables: name → how to make a provider. Nothing heavy is imported until its provider is chosen."""
+"""Deciders and brains by name, and what a session is made of."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Generic, TypeVar
 
 from joyvl_app.choice import choose, obstacle
 from joyvl_app.deciders.gate import Gated
-from joyvl_app.errors import BadInput, MissingPart
 from joyvl_app.memory.window import Window
 from joyvl_app.parts import Parts
 from joyvl_app.ports import Brain, Clock, Decider, Synthesizer
+from joyvl_app.registry import Entry, Registry
 from joyvl_app.settings import Settings
+from joyvl_app.voices import Voices
 from joyvl_app.worker import Worker
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Entry(Generic[T]):
-    """How to make a provider, what it is for, and the packages it needs (import name → install name)."""
-
-    make: Callable[[Clock, Settings], T]
-    about: str
-    needs: tuple[tuple[str, str], ...] = ()
-
-    def missing(self) -> list[str]:
-        return [install for module, install in self.needs if find_spec(module) is None]
-
-
-class Registry(Generic[T]):
-    """One port's providers by name. A repeated name is refused, an unknown one lists the choices."""
-
-    def __init__(self, port: str) -> None:
-        self._port = port
-        self._entries: dict[str, Entry[T]] = {}
-
-    def add(self, name: str, entry: Entry[T]) -> None:
-        if name in self._entries:
-            raise BadInput(f"There is already a {self._port} called '{name}'.")
-        self._entries[name] = entry
-
-    @property
-    def entries(self) -> dict[str, Entry[T]]:
-        return dict(self._entries)
-
-    def make(self, name: str, clock: Clock, settings: Settings) -> T:
-        """Raises BadInput for an unknown name, MissingPart naming what to install."""
-        return self.check(name).make(clock, settings)
-
-    def check(self, name: str) -> Entry[T]:
-        """The entry of a name that can be made. Raises as `make`."""
-        if name not in self._entries:
-            raise BadInput(f"There is no {self._port} '{name}'. Choose from: {', '.join(self._entries)}.")
-        entry = self._entries[name]
-        if missing := entry.missing():
-            raise MissingPart(f"The {self._port} '{name}' needs: pip install {' '.join(missing)}")
-        return entry
 
 
 def _embedded(clock: Clock, settings: Settings) -> Decider:
@@ -111,16 +65,6 @@ def _scripted_brain(clock: Clock, settings: Settings) -> Brain:
     return ScriptedBrain(clock)
 
 
-def _captions_only(clock: Clock, settings: Settings) -> Synthesizer | None:
-    return None
-
-
-def _scripted_voice(clock: Clock, settings: Settings) -> Synthesizer | None:
-    from joyvl_app.tts.scripted import ScriptedSynthesizer
-
-    return ScriptedSynthesizer()
-
-
 _EYES = (("onnxruntime", "onnxruntime"), ("rapidocr", "rapidocr"), ("cv2", "opencv-python-headless"))
 
 _MODEL = (("torch", "torch"), ("transformers", "transformers"), ("accelerate", "accelerate"))
@@ -139,10 +83,6 @@ DECIDERS.add("scripted", Entry(_scripted_decider, "follows a script; for demos a
 BRAINS: Registry[Brain] = Registry("brain")
 BRAINS.add("canned", Entry(_canned, "says that no brain is connected"))
 BRAINS.add("scripted", Entry(_scripted_brain, "prepared answers; for demos and tests"))
-
-VOICES: Registry[Synthesizer | None] = Registry("voice")
-VOICES.add("none", Entry(_captions_only, "captions only"))
-VOICES.add("scripted", Entry(_scripted_voice, "plain tones; for demos and tests"))
 
 
 class Deciders:
@@ -183,25 +123,25 @@ class Providers:
     deciders: Deciders
     chosen: str
     brain: Brain
-    synthesizer: Synthesizer | None
+    voices: Voices
 
     @property
     def decider(self) -> Decider:
         return self.deciders.get(self.chosen)
 
-    def parts(self, settings: Settings, decider: str = "") -> Parts:
-        """One session's parts: the shared providers (with the chosen decider or this one) and a memory of its own."""
+    def parts(self, settings: Settings, decider: str = "", voices: tuple[Synthesizer, ...] = ()) -> Parts:
+        """One session's parts: the shared providers (with the chosen decider or this one), a memory of its own, these voices."""
         memory = Window(settings.chunk_seconds, settings.qa_pairs)
         name = decider or self.chosen
         by_itself = settings.decider == "auto" and name == self.chosen != "embedded"
         fallback = (lambda: self.deciders.gated("embedded")) if by_itself else None
-        return Parts(self.deciders.gated(name), memory, self.brain, self.synthesizer, fallback)
+        transcriber, detector = self.voices.ears()
+        return Parts(self.deciders.gated(name), memory, self.brain, voices, transcriber, detector, fallback)
 
     async def aclose(self) -> None:
         await self.deciders.aclose()
         await self.brain.aclose()
-        if self.synthesizer:
-            await self.synthesizer.aclose()
+        await self.voices.aclose()
 
 
 def offered_deciders(settings: Settings) -> list[str]:
@@ -222,4 +162,4 @@ def build_providers(settings: Settings, clock: Clock) -> Providers:
     deciders, chosen = Deciders(settings, clock), chosen_decider(settings)
     deciders.get(chosen)
     brain = BRAINS.make(settings.brain, clock, settings)
-    return Providers(deciders, chosen, brain, VOICES.make(settings.synthesizer, clock, settings))
+    return Providers(deciders, chosen, brain, Voices(settings, clock))

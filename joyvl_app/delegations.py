@@ -11,6 +11,7 @@ from joyvl_app.domain import Answer, AnswerStatus, Delegation
 from joyvl_app.errors import JoyError
 from joyvl_app.events import Answered, DelegationChanged, DelegationState, Event
 from joyvl_app.ports import Brain, Clock, SessionTools
+from joyvl_app.ticks import within
 
 _MAX_DIGEST = 400
 _WORDS = re.compile(r"[一-鿿]|[^\W一-鿿]+")
@@ -83,20 +84,14 @@ class Delegations:
             raise
 
     async def _within_limits(self, task: Delegation, report: Callable[[str], None]) -> Answer:
-        solving = asyncio.ensure_future(self._brain.solve(task, self._tools, report))
-        limit = asyncio.ensure_future(self._clock.sleep_until(task.t + self._seconds))
         try:
-            await asyncio.wait((solving, limit), return_when=asyncio.FIRST_COMPLETED)
-            if not solving.done():
-                return Answer(task.id, "timed_out", "I could not find that out in time.")
-            return solving.result()
+            return await within(self._clock, self._seconds, self._brain.solve(task, self._tools, report))
+        except TimeoutError:
+            return Answer(task.id, "timed_out", "I could not find that out in time.")
         except JoyError as error:
             return Answer(task.id, "failed", str(error))
         except Exception as error:  # a plug-in's fault must not end the watch
             return Answer(task.id, "failed", f"I could not find that out ({type(error).__name__}).")
-        finally:
-            solving.cancel()
-            limit.cancel()
 
     def _finish(self, task: Delegation, answer: Answer) -> None:
         self._running.pop(task.id, None)

@@ -41,6 +41,14 @@ class AudioChunk:
 
 
 @dataclass(frozen=True)
+class Sound:
+    """What a window of 32 ms holds: `p_speech`, the probability of speech, and whether it has a pitch (a cough has none)."""
+
+    p_speech: float
+    voiced: bool
+
+
+@dataclass(frozen=True)
 class Transcript:
     """What was said or typed between `t_start` and `t_end`; `final` is false for a partial."""
 

@@ -74,11 +74,14 @@ class Instruction(_Event):
 
 
 class Heard(_Event):
+    """`intent` tells what the sentence was taken for (intent.py)."""
+
     type: Literal["heard"] = "heard"
     text: str
     t_start: float
     t_end: float
     role: Role = "user"
+    intent: str = ""
 
 
 class Decided(_Event):
@@ -97,7 +100,7 @@ class Decided(_Event):
 
 
 class Spoken(_Event):
-    """`t_start` is the audible (without voice: shown) start; `cut` tells that it was interrupted."""
+    """`t_start` is the audible (without voice: shown) start; `cut` tells that it was interrupted, `unsaid` what was left."""
 
     type: Literal["spoken"] = "spoken"
     t_start: float
@@ -105,6 +108,7 @@ class Spoken(_Event):
     text: str
     decision_t: float
     cut: bool = False
+    unsaid: str = ""
 
 
 class DelegationChanged(_Event):
@@ -157,6 +161,32 @@ class Draft(_Event):
     text: str
 
 
+class Saying(_Event):
+    """A sentence begins to sound, in the voice named `voice`: for pages that are watching now; `spoken` follows at its end."""
+
+    type: Literal["saying"] = "saying"
+    text: str
+    decision_t: float
+    voice: str
+    urgent: bool = False
+
+
+class Hearing(_Event):
+    """What the user is saying, as far as it is understood: for pages that are watching now."""
+
+    type: Literal["hearing"] = "hearing"
+    text: str
+
+
+class Adjusted(_Event):
+    """The user said how to speak: the controls are now these."""
+
+    type: Literal["adjusted"] = "adjusted"
+    sensitivity: float
+    volume: float
+    speed: float
+
+
 class DeciderChanged(_Event):
     """From here on another decider decides."""
 
@@ -183,6 +213,9 @@ Event = Annotated[
     | State
     | Unparsed
     | Draft
+    | Saying
+    | Hearing
+    | Adjusted
     | DeciderChanged
     | Footer,
     Field(discriminator="type"),

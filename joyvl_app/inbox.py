@@ -47,8 +47,9 @@ class Inbox:
             raise Busy("Too many sentences are waiting; let me catch up for a second.")
         now = self._clock.now()
         heard = Transcript(text, now if t_start is None else t_start, now if t_end is None else t_end, role)
-        self._emit(Heard(t=now, text=text, t_start=heard.t_start, t_end=heard.t_end, role=role))
         intent = classify(text) if role == "user" else Intent.ASK
+        taken_for = intent.value if role == "user" else ""
+        self._emit(Heard(t=now, text=text, t_start=heard.t_start, t_end=heard.t_end, role=role, intent=taken_for))
         self._follow(intent, heard)
         return intent
 

@@ -11,6 +11,11 @@ from joyvl_app.plain import plain
 class Intent(Enum):
     STOP = "stop"  # end every standing instruction and stop speaking
     QUIET = "quiet"  # stop speaking, go on watching
+    REPEAT = "repeat"  # say the last sentence again
+    CONTINUE = "continue"  # say what an interruption left unsaid
+    LOUDER, SOFTER = "louder", "softer"
+    FASTER, SLOWER = "faster", "slower"
+    LESS, MORE = "less", "more"  # speak less, or more often
     REPLACE = "replace"  # a new standing instruction
     APPEND = "append"  # one more standing instruction
     ASK = "ask"  # a question or remark for the decider
@@ -23,6 +28,27 @@ _STOP = re.compile(
     re.I,
 )
 _QUIET = re.compile(r"(please\s+)?(be quiet|quiet|hush|silence|shut up|stop talking|安静|别说了|闭嘴|不要说话)[\s.!。!]*", re.I)
+# Commands about the voice: the whole sentence, with the politeness that goes before and after it left out.
+_POLITE = re.compile(
+    r"^(?:(?:ok|okay|please|hey|now|could you|can you|would you|a bit|请|麻烦|你|再)[\s,，]*)+"
+    r"|(?:[\s,，]*(?:please|now|thanks?|thank you|for me|一点|一些|点|吧|吗))+[\s.!?。！？]*$|[\s.!?。！？]+$",
+    re.I,
+)
+_VOICE = {
+    Intent.REPEAT: r"(?:repeat|say)(?: (?:that|it|this))?(?: again| once more)?|(?:what did you say|pardon|come again|once more)"
+    r"|说一遍|说一次|重复(?:一遍|一次|一下)?|你?(?:刚才|刚刚)说(?:的|了)?什么|没听清",
+    Intent.CONTINUE: r"(?:go on|continue|carry on|keep (?:going|talking)|finish your sentence|you were saying)"
+    r"|继续(?:说)?|接着说|说下去",
+    Intent.LOUDER: r"(?:(?:speak|talk|be|say it) )?(?:a (?:bit|little) )?louder|(?:speak|turn it) up|大声|声音大|响",
+    Intent.SOFTER: r"(?:(?:speak|talk|be|say it) )?(?:a (?:bit|little) )?(?:softer|quieter|lower)|turn it down|小声|声音小|轻",
+    Intent.FASTER: r"(?:(?:speak|talk) )?(?:a (?:bit|little) )?faster|说?快",
+    Intent.SLOWER: r"(?:(?:speak|talk) )?(?:a (?:bit|little) )?(?:slower|more slowly)|说?慢",
+    Intent.LESS: r"(?:(?:speak|talk|say something|comment) )?(?:a (?:bit|little) )?less(?: often)?"
+    r"|(?:you )?(?:talk|speak) too much|少说(?:话)?|话太多(?:了)?",
+    Intent.MORE: r"(?:(?:speak|talk|say something|comment) )?(?:a (?:bit|little) )?more often|(?:speak|talk) more"
+    r"|多说(?:话)?",
+}
+_VOICE_COMMANDS = {intent: re.compile(pattern, re.I) for intent, pattern in _VOICE.items()}
 _ALSO = re.compile(r"\s*(and\s+)?(also|additionally|in addition|and)\b[\s,:]*|\s*(还有|另外|同时|并且|也)[\s,,:]*", re.I)
 _STANDING = re.compile(
     r"^\s*(please\s+|can you\s+|could you\s+)?"
@@ -60,6 +86,8 @@ def classify(text: str) -> Intent:
         return Intent.STOP
     if _QUIET.fullmatch(text):
         return Intent.QUIET
+    if command := _about_the_voice(text):
+        return command
     rest = without_also(text)
     asked = bool(_QUESTION.search(_CAN_YOU.sub("", rest)))
     if not asked and not _ABOUT_IT.search(rest) and (_STANDING.search(rest) or _WISH.search(rest)):
@@ -71,3 +99,8 @@ def without_also(text: str) -> str:
     """The sentence without a leading "also"."""
     mark = _ALSO.match(text)
     return (text[mark.end() :] if mark else text).strip()
+
+
+def _about_the_voice(text: str) -> Intent | None:
+    plea = _POLITE.sub("", _POLITE.sub("", text))
+    return next((intent for intent, pattern in _VOICE_COMMANDS.items() if pattern.fullmatch(plea)), None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
 from typing import Generic, TypeVar
 
 from joyvl_app.domain import AudioChunk, Frame
@@ -88,7 +87,6 @@ class AudioQueue:
         self._max = max_seconds
         self._chunks: deque[AudioChunk] = deque()
         self._ready = asyncio.Event()
-        self._closed = False
         self.dropped_seconds = 0.0
 
     @property
@@ -107,15 +105,8 @@ class AudioQueue:
     def clear(self) -> None:
         self._chunks.clear()
 
-    def close(self) -> None:
-        self._closed = True
-        self._ready.set()
-
-    async def __aiter__(self) -> AsyncIterator[AudioChunk]:
-        while True:
-            while (chunk := self.take()) is not None:
-                yield chunk
-            if self._closed:
-                return
+    async def get(self) -> AudioChunk:
+        while (chunk := self.take()) is None:
             self._ready.clear()
             await self._ready.wait()
+        return chunk

@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from joyvl_app.ports import Brain, Decider, Memory, Synthesizer
+from joyvl_app.ports import Brain, Decider, Memory, Synthesizer, Transcriber, VoiceDetector
 
 
 @dataclass(frozen=True)
 class Parts:
-    """The providers one session runs on; decider, brain and voice are shared between sessions."""
+    """The providers one session runs on; all but the memory are shared between sessions.
+
+    `voices` stand in the order of preference: the first that speaks a sentence's language and does not fail says it.
+    """
 
     decider: Decider
     memory: Memory
     brain: Brain
-    synthesizer: Synthesizer | None = None
+    voices: tuple[Synthesizer, ...] = ()
+    transcriber: Transcriber | None = None
+    detector: VoiceDetector | None = None
     fallback: Callable[[], Decider] | None = None  # where the app chose the decider and it turns out unusable
 
 
@@ -28,3 +33,8 @@ class Controls:
     language: str = "en"
     persona: str = ""
     paused: bool = False
+    voiced: bool = True  # false: captions only
+    speed: float = 1.0
+    volume: float = 1.0
+    endpoint: float = 0.7  # seconds of silence that end the user's turn
+    urgent_interrupts: bool = False  # whether an urgent sentence may be spoken over the user

@@ -14,8 +14,9 @@ from joyvl_app.domain import (
     Delegation,
     Frame,
     Moment,
+    Pcm,
     Segment,
-    Transcript,
+    Sound,
 )
 
 T = TypeVar("T")
@@ -92,14 +93,51 @@ class Remembers(Protocol):
     def remember(self, path: Path) -> None: ...
 
 
+class Ear(Protocol):
+    """One session's voice activity detection. `near` is what the microphone took, `far` what was being played meanwhile:
+    16 kHz, the same whole number of windows of 512 samples. `mistaken`: what passed for the user was the assistant's own voice.
+    """
+
+    async def listen(self, near: Pcm, far: Pcm) -> list[Sound]: ...
+    def mistaken(self) -> None: ...
+
+
+class VoiceDetector(Provider, Protocol):
+    """Opens one ear for each session."""
+
+    def open(self) -> Ear: ...
+
+
 class Transcriber(Provider, Protocol):
-    def stream(self, audio: AsyncIterator[AudioChunk]) -> AsyncIterator[Transcript]: ...
+    """The words of one stretch of speech (16 kHz); "" when there are none. `languages` it knows; `quick` enough for captions
+    while somebody speaks. Raises ProviderFailed.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def languages(self) -> tuple[str, ...]: ...
+    @property
+    def quick(self) -> bool: ...
+    async def transcribe(self, speech: AudioChunk, language: str) -> str: ...
 
 
 class Synthesizer(Provider, Protocol):
-    """Speech for one sentence, in order; the chunks' `t` counts from the start of the sentence."""
+    """Speech for one sentence, in order; the chunks' `t` counts from the start of the sentence. `speed` 1 is its own pace.
 
-    def stream(self, text: str) -> AsyncIterator[AudioChunk]: ...
+    `languages` it speaks; `ready` once it is started. A voice that is not `audible` here (the browser's own) yields silence of
+    about the right length. Raises ProviderFailed.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def languages(self) -> tuple[str, ...]: ...
+    @property
+    def audible(self) -> bool: ...
+    @property
+    def ready(self) -> bool: ...
+    def stream(self, text: str, speed: float = 1.0) -> AsyncIterator[AudioChunk]: ...
 
 
 class Memory(Protocol):

@@ -46,6 +46,13 @@ class Clip(Strict):
     alt: Words
 
 
+class Manners(Strict):
+    """How it talks: seconds of silence that end the user's turn, and whether an urgent sentence may be spoken over the user."""
+
+    endpoint: float = Field(default=0.7, ge=0.2, le=3.0)
+    urgent_interrupts: bool = False
+
+
 class Scenario(Strict):
     """What one tab is about. `sensitivity` is added to logit(p_act): above 0 it speaks sooner."""
 
@@ -56,6 +63,7 @@ class Scenario(Strict):
     instruction: Words
     presets: tuple[Preset, ...] = Field(default=(), max_length=8)
     sensitivity: float = Field(default=0.0, ge=-4.0, le=4.0)
+    voice: Manners = Manners()
     clip: Clip
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from joyvl_app.deciding import Deciding
 from joyvl_app.delegations import Delegations
-from joyvl_app.domain import Decision, Delegate, Frame, Moment, Respond, Role, Silence
+from joyvl_app.domain import Decision, Delegate, Frame, Moment, Respond, Role, Silence, Transcript
 from joyvl_app.errors import JoyError
 from joyvl_app.event_log import EventLog
 from joyvl_app.events import (
@@ -28,20 +28,19 @@ from joyvl_app.events import (
 )
 from joyvl_app.inbox import Inbox
 from joyvl_app.intent import Intent
-from joyvl_app.mailbox import AudioQueue, Looks
+from joyvl_app.mailbox import Looks
 from joyvl_app.parts import Controls, Parts
 from joyvl_app.ports import Clock, Decider
 from joyvl_app.settings import Settings
-from joyvl_app.speech import Speech, Utterance
 from joyvl_app.status import Status
 from joyvl_app.ticks import Grid, sleep_or_wake
+from joyvl_app.voice import Voice
 
 _RECENT = 200  # events a brain may look back on
-_AUDIO_OUT_SECONDS = 30.0
 
 
 class Session:
-    """Feed it with `see`, steer it with `instruct`, `hear`, `pause` …, and let `run` turn seconds into events."""
+    """Feed it with `see` and `voice.listen`, steer it with `instruct`, `hear`, `pause` …; `run` turns seconds into events."""
 
     def __init__(self, session_id: str, parts: Parts, controls: Controls, clock: Clock, log: EventLog, settings: Settings):
         self.id = session_id
@@ -49,7 +48,6 @@ class Session:
         self.clock = clock
         self.log = log
         self.ready = asyncio.Event()  # set once the decider is warm and the first second may begin
-        self.audio_out = AudioQueue(_AUDIO_OUT_SECONDS)
         self._parts, self._settings = parts, settings
         self._looks = Looks(settings.looks_per_tick)
         self._inbox = Inbox(controls, clock, self._emit, settings.inbox_max)
@@ -61,7 +59,7 @@ class Session:
         self._deciding = Deciding(session_id, parts.decider, self, parts.fallback)
         self._shown: Moment | None = None
         self._switching: asyncio.Task[None] | None = None
-        self._speech = Speech(clock, self._emit, parts.synthesizer, self.audio_out)
+        self.voice = Voice(parts, controls, clock, settings, self._status, self._emit, self.log.show, self._hear_aloud)
         self._delegations = Delegations(
             parts.brain, self, clock, self._emit, self._wake.set,
             at_most=settings.delegations_max, seconds=settings.delegation_seconds, card_chars=settings.answer_chars,
@@ -87,13 +85,18 @@ class Session:
         intent = self._inbox.hear(text, t_start, t_end, role)
         if intent in (Intent.STOP, Intent.QUIET):
             self.interrupt()
-        else:
+        elif intent in (Intent.ASK, Intent.REPLACE, Intent.APPEND):
             self._wake.set()
+        else:
+            self.voice.obey(intent)
         return intent
+
+    def _hear_aloud(self, heard: Transcript) -> None:
+        self.hear(heard.text, heard.t_start, heard.t_end, heard.role)
 
     def interrupt(self) -> None:
         """Stop speaking at once, and writing what was to be spoken; the watch goes on."""
-        self._speech.interrupt()
+        self.voice.interrupt()
         self._deciding.hush()
 
     def switch(self, name: str, make: Callable[[], Decider]) -> None:
@@ -108,6 +111,7 @@ class Session:
     def pause(self) -> None:
         self.controls.paused = True
         self.interrupt()
+        self.voice.forget()
         self._status.enter("paused")
 
     def resume(self) -> None:
@@ -159,10 +163,10 @@ class Session:
         try:
             await self._warm_up()
             async with asyncio.TaskGroup() as group:
-                speaking = group.create_task(self._speech.run())
+                talking = group.create_task(self.voice.run())
                 await self._tick_until_stopped(group)
                 self._delegations.close()
-                speaking.cancel()
+                talking.cancel()
         except* JoyError as group_of_errors:
             self._status.enter("error", str(group_of_errors.exceptions[0]))
         finally:
@@ -180,7 +184,7 @@ class Session:
         self.ready.set()
 
     async def _leave(self) -> None:
-        self._speech.interrupt()
+        self.voice.interrupt()
         if self._switching:
             self._switching.cancel()
         await self._deciding.aclose()
@@ -233,7 +237,7 @@ class Session:
             answers=self._delegations.unsaid,
             context=self._parts.memory.context(),
             chunk_id=self._parts.memory.chunk_id,
-            speaking=self._speech.speaking,
+            speaking=self.voice.speaking,
             sensitivity=controls.sensitivity,
             language=controls.language,
             persona=controls.persona,
@@ -274,12 +278,12 @@ class Session:
             if decision.note:
                 self._say(decision.note, t, decision.urgent)
             self._delegations.submit(decision.question, group)
-        elif not self._speech.speaking and (answer := self._delegations.overdue(self._settings.answer_wait, self._floor_free_at)):
+        elif not self.voice.speaking and (answer := self._delegations.overdue(self._settings.answer_wait, self._floor_free_at)):
             self._say(answer.digest, t)
 
     def _say(self, text: str, t: float, urgent: bool = False) -> None:
         text = text if len(text) <= self._settings.utterance_chars else text[: self._settings.utterance_chars - 1] + "…"
-        self._speech.say(Utterance(text, t, urgent))
+        self.voice.say(text, t, urgent)
 
     def _remember(self, moment: Moment, decision: Decision) -> None:
         memory, before = self._parts.memory, self._parts.memory.chunk_id

@@ -14,6 +14,7 @@ from joyvl_app.errors import BadInput
 
 _PRIVATE = {
     "turn_password", "turn_user", "turn_url", "host", "data_dir", "openai_key", "openai_urls", "api_key", "prompt_file",
+    "melo_model", "whisper_model",
 }  # fmt: skip
 
 
@@ -34,7 +35,8 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("data"), description="folder for event logs")
     decider: str = Field("auto", description="which decider watches: auto, embedded, vlm, openai_chat, silent, chatty, scripted")
     brain: str = Field("canned", description="which brain answers delegated questions: canned, scripted")
-    synthesizer: str = Field("none", description="voice: none (captions only), scripted")
+    synthesizer: str = Field("auto", description="voice of the page: auto, none, hibari, melo, espeak, browser, scripted")
+    transcriber: str = Field("auto", description="hears the microphone: auto, none, moonshine, whisper, scripted")
     language: Literal["en", "zh"] = Field("en", description="language of the assistant's sentences on the command line")
 
     tick_seconds: float = Field(1.0, ge=0.2, le=10, description="seconds between decisions")
@@ -71,6 +73,17 @@ class Settings(BaseSettings):
     session_hours: float = Field(24, gt=0, le=24 * 30, description="hours until a session is closed")
     log_max_mb: int = Field(256, ge=1, le=4_096, description="size of one event log, MB; later events are not written")
     log_days: float = Field(7, gt=0, le=3_650, description="days an event log is kept")
+    whisper_model: str = Field("base", description="size of openai-whisper (tiny … large, turbo), or a checkpoint file")
+    whisper_device: str = Field("auto", description="where whisper runs: auto, cpu, cuda")
+    whisper_language: str = Field(
+        "detect", description="what is spoken: detect, page (the page's language), or a code such as de"
+    )
+    transcriber_seconds: float = Field(15, ge=1, le=300, description="seconds the transcriber may take for one stretch of speech")
+    voice_seconds: float = Field(5, ge=0.5, le=120, description="seconds a voice may take until a sentence sounds")
+    melo_model: str = Field("csukuangfj/vits-melo-tts-zh_en", description="MeloTTS for sherpa-onnx: a folder or a hub id")
+    turn_seconds: float = Field(20, ge=4, le=60, description="seconds of speech read in one piece; a monologue is cut there")
+    audio_backlog: float = Field(5, ge=1, le=60, description="seconds of microphone waiting to be heard; older is dropped")
+
     inbox_max: int = Field(32, ge=1, le=1_000, description="typed or heard sentences waiting for the next decision")
     utterance_chars: int = Field(600, ge=40, le=10_000, description="characters of one spoken turn; longer is cut")
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
+from typing import TypeVar
 
 from joyvl_app.ports import Clock
+
+T = TypeVar("T")
 
 
 class Grid:
@@ -34,3 +37,17 @@ async def sleep_or_wake(clock: Clock, due: float, events: Iterable[asyncio.Event
             wait.cancel()
     for event in events:
         event.clear()
+
+
+async def within(clock: Clock, seconds: float, work: Awaitable[T]) -> T:
+    """The result of `work`, which is cancelled when it takes longer. Raises TimeoutError then."""
+    working = asyncio.ensure_future(work)
+    limit = asyncio.ensure_future(clock.sleep_until(clock.now() + seconds))
+    try:
+        await asyncio.wait((working, limit), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise TimeoutError
+        return working.result()
+    finally:
+        working.cancel()
+        limit.cancel()

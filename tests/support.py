@@ -19,7 +19,7 @@ from joyvl_app.event_log import EventLog
 from joyvl_app.events import Event
 from joyvl_app.memory.window import Window
 from joyvl_app.parts import Controls, Parts
-from joyvl_app.ports import Brain, Decider, Synthesizer
+from joyvl_app.ports import Brain, Decider, Synthesizer, Transcriber, VoiceDetector
 from joyvl_app.session import Session
 from joyvl_app.settings import Settings
 
@@ -43,6 +43,8 @@ class Bench:
         decider: Callable[[ManualClock], Decider] | None = None,
         brain: Callable[[ManualClock], Brain] | None = None,
         synthesizer: Synthesizer | None = None,
+        transcriber: Transcriber | None = None,
+        detector: VoiceDetector | None = None,
         instruction: str = "watch",
         pictures: bool = True,
         **changes: object,
@@ -54,7 +56,8 @@ class Bench:
         made = decider(self.clock) if decider else self._scripted(steps)
         answering = brain(self.clock) if brain else ScriptedBrain(self.clock)
         limits = settings(**changes)
-        parts = Parts(made, Window(limits.chunk_seconds, limits.qa_pairs), answering, synthesizer)
+        voices = (synthesizer,) if synthesizer else ()
+        parts = Parts(made, Window(limits.chunk_seconds, limits.qa_pairs), answering, voices, transcriber, detector)
         self.session = Session("test", parts, Controls(instruction), self.clock, self.log, limits)
 
     def _scripted(self, steps: Sequence[Step]) -> Decider:

@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from joyvl_app.bench import Result
-from joyvl_app.build import BRAINS, DECIDERS, VOICES, Entry, Registry
+from joyvl_app.build import BRAINS, DECIDERS
 from joyvl_app.clock import ManualClock
 from joyvl_app.errors import BadInput, MissingPart
+from joyvl_app.registry import Entry, Registry
 from joyvl_app.settings import Settings, load_settings
+from joyvl_app.voices import TRANSCRIBERS, VOICES
 from tests.support import ROOT
 
 
@@ -32,7 +34,7 @@ def test_registries_refuse_repeats_and_list_choices() -> None:
 
 
 def test_every_port_has_a_scripted_provider() -> None:
-    for registry in (DECIDERS, BRAINS, VOICES):
+    for registry in (DECIDERS, BRAINS, VOICES, TRANSCRIBERS):
         assert "scripted" in registry.entries
 
 

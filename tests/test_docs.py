@@ -9,10 +9,11 @@ from typing import get_args
 import pytest
 
 from joyvl_app.bench import BENCHES
-from joyvl_app.build import BRAINS, DECIDERS, VOICES
+from joyvl_app.build import BRAINS, DECIDERS
 from joyvl_app.events import Action
 from joyvl_app.scenario import load_scenarios
 from joyvl_app.settings import Settings
+from joyvl_app.voices import TRANSCRIBERS, VOICES
 from tests.support import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -28,7 +29,7 @@ def test_every_setting_has_a_row_with_its_default(name: str) -> None:
 
 
 def test_scenarios_providers_and_benchmarks_are_named() -> None:
-    for name in (*load_scenarios(), *DECIDERS.entries, *BRAINS.entries, *VOICES.entries, *BENCHES):
+    for name in (*load_scenarios(), *DECIDERS.entries, *BRAINS.entries, *VOICES.entries, *TRANSCRIBERS.entries, *BENCHES):
         assert f"`{name}`" in README or f"{name}.yaml" in README, name
 
 
@@ -47,5 +48,5 @@ def test_every_text_of_the_page_is_there_in_both_languages_and_used() -> None:
     code += "".join(path.read_text(encoding="utf-8") for path in (ROOT / "joyvl_app/ui").glob("*.py"))
     for key, words in texts.items():
         assert set(words) == {"en", "zh"} and all(words.values()), key
-        stem = key.split("_", 1)[0] if key.startswith(("state_", "delegation_", "source_", "why_")) else key
+        stem = key.split("_", 1)[0] if key.startswith(("state_", "delegation_", "source_", "why_", "voice_", "intent_")) else key
         assert key in code or f"{stem}_" in code, f"the text {key} is used nowhere"

@@ -21,9 +21,20 @@ export class Conversation {
 
   clear() { this.list.replaceChildren(); this.cards.clear(); this.empty.hidden = false; }
 
-  spoken(event) { this.add(event.decision_t, '▶', event.text, event.cut ? 'cut' : 'spoken'); }
+  // What was interrupted stays legible: said, then what was left unsaid.
+  spoken(event) {
+    const item = this.add(event.decision_t, '▶', event.text, event.cut ? 'cut' : 'spoken');
+    if (!event.cut || !event.unsaid) return;
+    const said = event.text.endsWith(event.unsaid) ? event.text.slice(0, event.text.length - event.unsaid.length) : '';
+    const line = item.querySelector('span');
+    line.replaceChildren(said, element('s', '', said ? event.unsaid : event.text));
+  }
 
-  heard(event) { this.add(event.t, event.role === 'user' ? t('you') : '♪', event.text, 'heard'); }
+  heard(event) {
+    const item = this.add(event.t, event.role === 'user' ? t('you') : '♪', event.text, 'heard');
+    if (event.intent) item.append(element('span', 'jv-intent', t(`intent_${event.intent}`))); // what it was taken for
+    this.toEnd();
+  }
 
   notice(event) { this.add(event.t, '·', event.detail, 'notice'); }
 

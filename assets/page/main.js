@@ -23,9 +23,10 @@ async function boot() {
     [scenario.title, scenario.clip.alt, ...scenario.presets.map((preset) => preset.label)]);
   words.load(page.text, extra);
   words.switchTo(words.preferred());
-  await Promise.all(Object.values(page.scenarios).map((scenario) => settle(scenario, page.decider)));
+  await Promise.all(Object.values(page.scenarios).map((scenario) => settle(scenario, page)));
   header();
   document.addEventListener('keydown', keys);
+  document.addEventListener('keyup', released);
   addEventListener('pagehide', () => stages.forEach((stage) => stage.running && api.leave(stage.id)));
   document.body.dataset.joyvl = 'ready';
 }
@@ -37,12 +38,12 @@ async function askUntilAnswered() {
 }
 
 // Gradio mounts a tab when it likes; its stage is made as soon as all its parts are there.
-async function settle(scenario, decider) {
+async function settle(scenario, page) {
   const parts = ['stage', 'decider', 'conversation', 'instruction', 'start', 'pause', 'stop', 'download', 'understood', 'ask'];
   while (!parts.every((name) => document.getElementById(`${name}-${scenario.id}`))) {
     await new Promise((done) => { requestAnimationFrame(done); });
   }
-  stages.set(scenario.id, new Stage(scenario, decider));
+  stages.set(scenario.id, new Stage(scenario, page));
   words.exchange(document.body);
   localise(scenario);
 }
@@ -101,4 +102,11 @@ function keys(event) {
   if (event.key === ' ' && !onButton) { event.preventDefault(); if (stage.running) stage.pause(); else stage.start(); }
   if (event.key === '/') { event.preventDefault(); document.querySelector(`#ask-${stage.scenario.id} textarea`).focus(); }
   if (event.key === 'b') toggleBoxes();
+  if (event.key === 'm') stage.voice.mute();
+  if (event.key === 'v') stage.voice.toggle();
+  if (event.key === 't' && !event.repeat) stage.voice.talk(true);
+}
+
+function released(event) {
+  if (event.key === 't') stages.forEach((stage) => stage.voice.talk(false));
 }

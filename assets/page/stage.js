@@ -5,13 +5,14 @@ import { Conversation } from './conversation.js';
 import { Overlay } from './overlay.js';
 import { openSource, Sender, SourceError } from './stream.js';
 import { Timeline } from './timeline.js';
+import { VoiceBar } from './voice.js';
 import { clock, current, t } from './words.js';
 
 const TYPING_MS = 900;
-const DOTS = { idle: '○', watching: '●', blind: '◌', paused: '❚❚', stopped: '■', error: '!', replay: '▤' };
+const DOTS = { idle: '○', watching: '●', listening: '◉', speaking: '▶', blind: '◌', paused: '❚❚', stopped: '■', error: '!', replay: '▤' };
 
 export class Stage {
-  constructor(scenario, decider) {
+  constructor(scenario, { decider, voice }) {
     const find = (name) => document.getElementById(`${name}-${scenario.id}`);
     const root = find('stage');
     Object.assign(this, { scenario, page: decider, decider: decider.name, find, root, id: null, paused: false, source: 'sample', times: [] });
@@ -20,6 +21,7 @@ export class Stage {
     this.conversation = new Conversation(find('conversation'), (id) => this.send({ cancel: id }));
     this.timeline = new Timeline(root.querySelector('.jv-timeline'), root.querySelector('.jv-why'),
       (second) => this.conversation.jumpTo(second));
+    this.voice = new VoiceBar(root, voice, { send: (changes) => this.send(changes), tell: (text) => this.tell(text) });
     this.video.addEventListener('ended', () => this.clipEnded());
     this.state('idle');
     this.controls();
@@ -54,7 +56,9 @@ export class Stage {
       this.epoch = seat.epoch;
       this.watchTracks(stream);
       this.events = api.follow(seat.id, this.listeners());
-      this.sender = new Sender(seat.id, stream, this.video, (mode) => this.mode(mode));
+      this.sender = new Sender(seat.id, stream, this.video, {
+        onMode: (mode) => this.mode(mode), onVoice: (track) => this.voice.play(track), microphone: this.voice.microphone });
+      this.voice.join(this.sender);
     } catch (error) {
       this.fail(error);
     } finally {
@@ -65,7 +69,8 @@ export class Stage {
 
   openSession() {
     return api.open({ scenario: this.scenario.id, instruction: this.typed('instruction'), language: current(),
-      sensitivity: Number(this.find('sensitivity').querySelector('input').value), source: this.source, decider: this.find('decider').querySelector('select').value });
+      sensitivity: Number(this.find('sensitivity').querySelector('input').value), source: this.source, decider: this.find('decider').querySelector('select').value,
+      ...this.voice.wishes() });
   }
 
   async pause() {
@@ -111,7 +116,7 @@ export class Stage {
 
   lean(value) { if (this.running) this.send({ sensitivity: Number(value) }); }
 
-  hush() { if (this.running) this.send({ action: 'interrupt' }); }
+  hush() { this.voice.hush(); if (this.running) this.send({ action: 'interrupt' }); }
 
   download() {
     if (!this.lastId) return;
@@ -185,6 +190,9 @@ export class Stage {
     else if (event.type === 'delegation') this.conversation.delegation(event);
     else if (event.type === 'answer') this.conversation.answer(event);
     else if (event.type === 'state') this.told(event);
+    else if (event.type === 'saying') this.saying(event);
+    else if (event.type === 'hearing') this.voice.caption(event.text);
+    else if (event.type === 'adjusted') this.adjusted(event);
     else if (event.type === 'draft') { this.drafted = true; this.caption(event.text); }
     else if (event.type === 'decider') this.decidedBy(event.name, event.detail);
   }
@@ -204,10 +212,24 @@ export class Stage {
     this.urgent = event.urgent ? event.text : '';
   }
 
+  // It begins to sound: the caption does not wait for the end of it.
+  saying(event) {
+    this.drafted = false;
+    this.caption(event.text, clock(event.decision_t));
+    this.voice.saying(event);
+  }
+
   spoken(event) {
     this.conversation.spoken(event);
-    this.caption(event.text, clock(event.decision_t));
+    if (event.unsaid !== event.text) this.caption(event.text, clock(event.decision_t));
+    if (event.cut) this.voice.hush();
     this.root.querySelector(event.text === this.urgent ? '.jv-alert' : '.jv-said').textContent = event.text;
+  }
+
+  adjusted(event) {
+    this.find('sensitivity').querySelectorAll('input').forEach((input) => write(input, event.sensitivity));
+    this.voice.adjusted(event);
+    this.tell(t('adjusted', { sensitivity: event.sensitivity, volume: Math.round(event.volume * 100), speed: event.speed }));
   }
 
   instruction(event) {
@@ -229,6 +251,7 @@ export class Stage {
   }
 
   mode(mode) {
+    this.voice.mode = mode;
     if (mode === 'pictures') this.conversation.notice({ t: this.timeline.cells.length, detail: t('pictures_only') });
     if (mode === 'reconnecting') this.state('reconnecting');
     else if (this.lastState) this.state(this.lastState);
@@ -249,6 +272,7 @@ export class Stage {
   }
 
   end() {
+    this.voice.leave();
     if (this.sender) this.sender.close();
     else if (this.opened && this.video.srcObject) this.opened.getTracks().forEach((track) => track.stop());
     this.opened = null;
@@ -286,7 +310,7 @@ export class Stage {
     if (name === 'idle' || name === 'stopped') this.pulse(this.decider);
   }
 
-  relabel() { this.state(this.shown, ''); this.controls(); this.why(); this.timeline.draw(); }
+  relabel() { this.state(this.shown, ''); this.controls(); this.why(); this.voice.label(); this.timeline.draw(); }
 
   pulse(text) { this.root.querySelector('.jv-pulse').textContent = text; }
 

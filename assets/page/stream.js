@@ -66,10 +66,10 @@ function throughCanvas(video) { // Safari cannot capture a video element
   return canvas.captureStream(15);
 }
 
-// Sends a stream to a session until closed; `onMode` hears 'live', 'reconnecting' and 'pictures'.
+// Sends a stream to a session until closed; `onMode` hears 'live', 'reconnecting' and 'pictures', `onVoice` the assistant's track.
 export class Sender {
-  constructor(id, stream, video, onMode) {
-    Object.assign(this, { id, stream, video, onMode, tries: 0, closed: false });
+  constructor(id, stream, video, { onMode, onVoice, microphone }) {
+    Object.assign(this, { id, stream, video, onMode, onVoice, microphone, tries: 0, closed: false });
     this.connect();
   }
 
@@ -91,6 +91,8 @@ export class Sender {
     const side = Math.max(this.video.videoWidth, this.video.videoHeight);
     const sendEncodings = [{ scaleResolutionDownBy: Math.max(1, side / SENT_SIDE), maxFramerate: SENT_FPS }];
     pc.addTransceiver(track, { direction: 'sendonly', streams: [this.stream], sendEncodings });
+    this.audio = pc.addTransceiver(this.microphone || 'audio', { direction: 'sendrecv' }); // both ways, whoever speaks first
+    pc.ontrack = (event) => event.track.kind === 'audio' && this.onVoice(event.track);
     pc.createDataChannel('text'); // the server reads frames once it is open
     await pc.setLocalDescription(await pc.createOffer());
     await gathered(pc);
@@ -130,6 +132,12 @@ export class Sender {
   hold(paused) {
     this.held = paused;
     this.stream.getVideoTracks().forEach((track) => { track.enabled = !paused; });
+  }
+
+  // The microphone's track, or null for none; the connection stays as it is.
+  hear(track) {
+    this.microphone = track;
+    if (this.audio && this.pc) this.audio.sender.replaceTrack(track);
   }
 
   hangUp() { if (this.pc) this.pc.close(); this.pc = null; }

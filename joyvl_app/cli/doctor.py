@@ -6,17 +6,21 @@ import argparse
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-from joyvl_app.build import BRAINS, DECIDERS, VOICES, Registry, chosen_decider
+from joyvl_app.build import BRAINS, DECIDERS, chosen_decider
 from joyvl_app.choice import choose
+from joyvl_app.clock import RealClock
 from joyvl_app.errors import JoyError
 from joyvl_app.perception.models import MODELS
+from joyvl_app.registry import Registry
 from joyvl_app.scenario import load_scenarios
-from joyvl_app.settings import load_settings
+from joyvl_app.settings import Settings, load_settings
+from joyvl_app.tts.melo import is_here
 from joyvl_app.ui.text import text
+from joyvl_app.voices import TRANSCRIBERS, VOICES, Voices
 
 _PACKAGES = (
     "gradio", "fastrtc", "aiortc", "av", "onnxruntime", "rapidocr", "torch", "transformers", "accelerate",
-    "openai-whisper", "sqlalchemy", "langchain",
+    "openai-whisper", "moonshine-voice", "hibari-tts", "silero-vad", "livekit", "sherpa-onnx", "sqlalchemy", "langchain",
 )  # fmt: skip
 _WEIGHTS = ("nanodet", "blazeface", "emotion")
 
@@ -34,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     print("Weights in assets/models")
     for name in _WEIGHTS:
         print(f"  {name:<16} {'ready' if (MODELS / f'{name}.onnx').is_file() else 'missing: git checkout assets/models'}")
-    for title, registry in (("Deciders", DECIDERS), ("Brains", BRAINS), ("Voices", VOICES)):
+    for title, registry in (("Deciders", DECIDERS), ("Brains", BRAINS), ("Voices", VOICES), ("Transcribers", TRANSCRIBERS)):
         _list(title, registry)  # type: ignore[arg-type]
     return _verdict()
 
@@ -54,16 +58,26 @@ def _list(title: str, registry: Registry[object]) -> None:
         print(f"  {name:<16} {state:<8} {entry.about}")
 
 
+def _melo(settings: Settings) -> str:
+    """MeloTTS is the one voice whose weights have to be fetched."""
+    here = "melo" in VOICES.entries and not VOICES.entries["melo"].missing() and is_here(settings.melo_model)
+    return "" if here else "melo fetches its weights when JOYVL_SYNTHESIZER=melo names it."
+
+
 def _verdict() -> int:
     try:
         settings, scenarios = load_settings(), load_scenarios()
-        for registry, name in ((DECIDERS, chosen_decider(settings)), (BRAINS, settings.brain), (VOICES, settings.synthesizer)):
+        for registry, name in ((DECIDERS, chosen_decider(settings)), (BRAINS, settings.brain)):
             registry.check(name)
+        voices = Voices(settings, RealClock())
     except JoyError as error:
         print(f"Problem: {error}")
         return 2
     choice = choose(settings)
     print(f"Decider: {choice.name}. {text(f'why_{choice.reason}').format(**choice.values)}")
+    print(f"Voices ready to speak: {', '.join(voices.offered)}. {_melo(settings)}")
+    hears = voices.ears()[0]
+    print(f"Hears with: {hears.name}" if hears else "Hears with: nothing, typing only (JOYVL_TRANSCRIBER)")
     print(f"Scenarios: {', '.join(scenarios)}")
     absent = [name for name in _WEIGHTS if not (MODELS / f"{name}.onnx").is_file()]
     if absent:

@@ -18,6 +18,7 @@ from joyvl_app.errors import BadInput, Busy, JoyError, ProviderFailed
 from joyvl_app.event_log import EventLog
 from joyvl_app.events import Header
 from joyvl_app.parts import Controls
+from joyvl_app.ports import Synthesizer
 from joyvl_app.scenario import Scenario
 from joyvl_app.session import Session
 from joyvl_app.settings import Settings
@@ -46,7 +47,7 @@ class Desk:
     def __init__(self, settings: Settings, providers: Providers, scenarios: dict[str, Scenario]) -> None:
         self.settings, self.scenarios = settings, scenarios
         self._providers = providers
-        self.choice, self.offered = choose(settings), offered_deciders(settings)
+        self.choice, self.offered, self.voices = choose(settings), offered_deciders(settings), providers.voices.offered
         self._seats: dict[str, Seat] = {}
         self._finished: OrderedDict[str, tuple[str, Path]] = OrderedDict()
         self._janitor: asyncio.Task[None] | None = None
@@ -61,6 +62,7 @@ class Desk:
         """Load the decider before the first visitor presses Start; its faults are told to the session that needs it."""
         with suppress(JoyError):
             await self._providers.decider.start()
+        await self._providers.voices.warm_up()
         for name in self.offered:  # importing a model's libraries halts everything for seconds: before anybody watches
             with suppress(JoyError):
                 await asyncio.to_thread(self._providers.deciders.get, name)
@@ -76,8 +78,8 @@ class Desk:
             await asyncio.wait(tasks, timeout=5)
         await self._providers.aclose()
 
-    def open(self, owner: str, scenario: Scenario, controls: Controls, source: str, decider: str = "") -> Seat:
-        """A new session, running, with the chosen decider or another that is offered. Raises Busy at the limit, BadInput."""
+    def open(self, owner: str, scenario: Scenario, controls: Controls, source: str, decider: str = "", voice: str = "") -> Seat:
+        """A new session, running, with the chosen decider and voice or others that are offered. Raises Busy, BadInput."""
         decider = self._offered(decider or self.choice.name)
         if len(self._seats) >= self.settings.max_sessions:
             raise Busy(f"All {self.settings.max_sessions} places are taken. Please try again in a few minutes.")
@@ -91,7 +93,8 @@ class Desk:
             settings=self.settings.public(),
         )
         log.append(header)
-        session = Session(session_id, self._providers.parts(self.settings, decider), controls, clock, log, self.settings)
+        parts = self._providers.parts(self.settings, decider, self._voices(voice))
+        session = Session(session_id, parts, controls, clock, log, self.settings)
         seat = Seat(owner, session, time.time() - clock.now())
         seat.task = asyncio.create_task(self._run(seat))
         self._seats[session_id] = seat
@@ -101,6 +104,21 @@ class Desk:
         """Let another decider go on with a session. Raises BadInput when it is not offered."""
         name = self._offered(decider)
         seat.session.switch(name, lambda: self._providers.deciders.gated(name))
+
+    @property
+    def hears(self) -> dict[str, object]:
+        """What recognises speech here, for the page: its name and languages; no name where nothing does."""
+        transcriber, _ = self._providers.voices.ears()
+        return {"name": transcriber.name if transcriber else "", "languages": transcriber.languages if transcriber else ()}
+
+    def speak_with(self, seat: Seat, voice: str) -> None:
+        """Another voice for a session, from its next sentence on. Raises BadInput when it is not offered."""
+        seat.session.voice.speak_with(self._voices(voice))
+
+    def _voices(self, name: str) -> tuple[Synthesizer, ...]:
+        if name and name not in self.voices:
+            raise BadInput(f"The voice '{name}' is not offered here. Choose from: {', '.join(self.voices)}.")
+        return self._providers.voices.chain(name)
 
     def _offered(self, name: str) -> str:
         if name not in self.offered:

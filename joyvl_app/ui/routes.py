@@ -23,6 +23,7 @@ from joyvl_app.ui.pictures import read_picture
 from joyvl_app.ui.rtc import Rtc
 from joyvl_app.ui.text import PAGE, catalogue
 from joyvl_app.ui.turn import page_configuration
+from joyvl_app.voice import SPEEDS, VOLUMES
 
 _HEARTBEAT = 10.0  # seconds; a silent proxy would close the stream
 _SDP_CHARS = 200_000
@@ -37,6 +38,9 @@ class Opening(BaseModel):
     language: Language = "en"
     source: Literal["camera", "screen", "sample", "upload"] = "sample"
     decider: str = Field(default="", max_length=64)
+    voice: str = Field(default="", max_length=64)
+    voiced: bool = True
+    speed: float = Field(default=1.0, ge=SPEEDS[0], le=SPEEDS[1])
 
 
 class Change(BaseModel):
@@ -45,9 +49,13 @@ class Change(BaseModel):
     instruction: str | None = Field(default=None, max_length=100_000)
     sensitivity: float | None = Field(default=None, ge=-4, le=4)
     language: Language | None = None
-    action: Literal["pause", "resume", "stop", "interrupt"] | None = None
+    action: Literal["pause", "resume", "stop", "interrupt", "finish_turn", "ended_elsewhere"] | None = None
     cancel: str | None = Field(default=None, max_length=32)
     decider: str | None = Field(default=None, max_length=64)
+    voice: str | None = Field(default=None, max_length=64)
+    voiced: bool | None = None
+    speed: float | None = Field(default=None, ge=SPEEDS[0], le=SPEEDS[1])
+    volume: float | None = Field(default=None, ge=VOLUMES[0], le=VOLUMES[1])
 
 
 class Sentence(BaseModel):
@@ -79,6 +87,7 @@ def make_router(desk: Desk, rtc: Rtc) -> APIRouter:
             "text": catalogue(),
             "scenarios": scenarios,
             "decider": {**asdict(desk.choice), "offered": desk.offered},
+            "voice": {"name": desk.settings.synthesizer, "offered": desk.voices, "hears": desk.hears},
             "max_instruction": MAX_INSTRUCTION,
         }
 
@@ -92,9 +101,11 @@ def make_router(desk: Desk, rtc: Rtc) -> APIRouter:
     async def open_session(opening: Opening, request: Request, response: Response) -> dict[str, Any]:
         scenario = pick_scenario(desk.scenarios, opening.scenario)
         check_instruction(opening.instruction)
-        persona = scenario.persona.in_language(opening.language)
-        controls = Controls(opening.instruction.strip(), opening.sensitivity, opening.language, persona)
-        seat = desk.open(give_owner(request, response), scenario, controls, opening.source, opening.decider)
+        controls = Controls(
+            opening.instruction.strip(), opening.sensitivity, opening.language, scenario.persona.in_language(opening.language),
+            voiced=opening.voiced, speed=opening.speed, **scenario.voice.model_dump(),
+        )  # fmt: skip
+        seat = desk.open(give_owner(request, response), scenario, controls, opening.source, opening.decider, opening.voice)
         return {"id": seat.session.id, "epoch": seat.epoch}
 
     @router.post("/sessions/{session_id}/offer")
@@ -113,6 +124,8 @@ def make_router(desk: Desk, rtc: Rtc) -> APIRouter:
     async def change(change: Change, seat: Mine) -> None:
         if change.decider is not None:
             desk.switch(seat, change.decider)
+        if change.voice is not None:
+            desk.speak_with(seat, change.voice)
         _apply(change, seat)
         if change.action == "stop":
             await rtc.hang_up(seat.session.id)
@@ -149,10 +162,16 @@ def _apply(change: Change, seat: Seat) -> None:
         session.controls.sensitivity = change.sensitivity
     if change.language is not None:
         session.controls.language = change.language
+    if change.speed is not None:
+        session.controls.speed = change.speed
+    if change.volume is not None:
+        session.controls.volume = change.volume
+    if change.voiced is not None:
+        session.voice.be_silent(not change.voiced)
     if change.cancel:
         session.cancel_delegation(change.cancel)
     if change.action:
-        getattr(session, change.action)()
+        getattr(session.voice if change.action in ("finish_turn", "ended_elsewhere") else session, change.action)()
 
 
 async def _event_stream(seat: Seat, after: int) -> AsyncIterator[str]:

@@ -1,11 +1,12 @@
-"""fastrtc ⇄ Session: the page's media stream arrives here, a frame at a time.
+"""fastrtc ⇄ Session: the page's pictures and microphone arrive here, the assistant's voice leaves, a frame at a time.
 
 The page makes its own peer connection (so that camera, screen and clips take one path and it can draw over the picture);
-fastrtc answers the offer. The data channel that the page opens is what starts fastrtc's frame loop.
+fastrtc answers the offer. The data channel that the page opens is what starts fastrtc's frame loops.
 """
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import cv2
@@ -14,14 +15,18 @@ from fastrtc import AsyncAudioVideoStreamHandler
 from fastrtc.webrtc_connection_mixin import WebRTCConnectionMixin
 from numpy.typing import NDArray
 
-from joyvl_app.domain import Frame, Image
+from joyvl_app.audio import SPOKEN_RATE, pcm
+from joyvl_app.domain import AudioChunk, Frame, Image, Pcm
 from joyvl_app.errors import BadInput, Busy
+from joyvl_app.playout import FRAME_SECONDS
 from joyvl_app.session import Session
 from joyvl_app.settings import Settings
 from joyvl_app.sources.scaling import fit
 from joyvl_app.ui.turn import server_configuration
 
 _RATE_PER_LOOK = 8  # pictures taken in for each look: the newest is then never old, and each costs a millisecond
+_HEARD_RATE = 48_000  # what Opus decodes to; resampling here would make 60 ms of every 20
+_LATE = 0.2  # seconds behind which the loudspeaker's beat is given up for a new one
 _LIVES = 2  # connections a session: the one that is dying and the one that replaces it
 
 
@@ -29,9 +34,9 @@ class FrameHandler(AsyncAudioVideoStreamHandler):  # type: ignore[misc]  # fastr
     """Takes one connection's frames into its session; every callback is quick, for fastrtc awaits it in its track loop."""
 
     def __init__(self, rate: float, max_side: int) -> None:
-        super().__init__("mono", output_sample_rate=24_000, input_sample_rate=16_000, fps=15)
+        super().__init__("mono", output_sample_rate=SPOKEN_RATE, input_sample_rate=_HEARD_RATE, fps=15)
         self._spacing, self._max_side = 0.95 / rate, max_side
-        self._last = -1.0
+        self._last, self._beat = -1.0, 0.0
         self.session: Session | None = None
 
     def copy(self) -> FrameHandler:
@@ -53,10 +58,18 @@ class FrameHandler(AsyncAudioVideoStreamHandler):  # type: ignore[misc]  # fastr
         return None
 
     async def receive(self, frame: tuple[int, NDArray[np.int16]]) -> None:
-        return None
+        """20 ms of the microphone: its rate, and int16 (1, samples)."""
+        if self.session is not None:
+            samples = pcm(frame[1])
+            now = self.session.clock.now()
+            self.session.voice.listen(AudioChunk(now - samples.size / frame[0], frame[0], samples))
 
-    async def emit(self) -> None:
-        return None
+    async def emit(self) -> tuple[int, Pcm] | None:
+        """20 ms for the loudspeaker, every 20 ms: made as late as can be, so that an interruption is heard at once."""
+        loop = asyncio.get_running_loop()
+        self._beat = loop.time() if loop.time() - self._beat > _LATE else self._beat + FRAME_SECONDS
+        await asyncio.sleep(self._beat - loop.time())
+        return (SPOKEN_RATE, self.session.voice.playout.frame()) if self.session is not None else None
 
     async def shutdown(self) -> None:
         self.session = None
@@ -68,7 +81,7 @@ class Rtc(WebRTCConnectionMixin):  # type: ignore[misc]
     def __init__(self, settings: Settings) -> None:
         super().__init__()
         self.event_handler = FrameHandler(settings.looks_per_tick * _RATE_PER_LOOK, settings.frame_max_side)
-        self.modality, self.mode = "audio-video", "send"
+        self.modality, self.mode = "audio-video", "send-receive"
         self.concurrency_limit = settings.max_sessions * _LIVES
         self.time_limit = None
         self.allow_extra_tracks = False
@@ -87,6 +100,9 @@ class Rtc(WebRTCConnectionMixin):  # type: ignore[misc]
         if not isinstance(reply, dict):
             raise Busy("Too many live connections at once; pictures are sent instead.")
         self.handlers[webrtc_id].session = session
+        for track in self.connections[webrtc_id]:
+            if track.kind == "video":
+                await track.start()  # the page takes no video back, so nobody else would
         return reply
 
     async def hang_up(self, session_id: str) -> None:

@@ -102,13 +102,24 @@ def _stage(scenario: Scenario) -> str:
   <p class="jv-state"><span class="jv-dot" aria-hidden="true">○</span>
     <span role="status"><b class="jv-state-name">{text("state_idle")}</b> <span class="jv-state-detail"></span></span>
     <span class="jv-seconds"></span>
-    <span class="jv-pulse" title="decider · decision time · age of the picture when decided · decisions a second"></span></p>
+    <span class="jv-pulse" title="decider · decision time · age of the picture when decided · decisions a second"></span>
+    <button type="button" class="jv-icon jv-mute" aria-pressed="false">{text("mute")}</button></p>
   <div class="jv-picture">
     <video playsinline muted disablepictureinpicture preload="metadata"
       src="/joyvl/clips/{scenario.clip.file}" aria-label="{alt}"></video>
     <canvas aria-hidden="true"></canvas>
   </div>
   <p class="jv-caption"></p>
+  <div class="jv-voice" role="group" aria-label="{text("voice_bar")}">
+    <button type="button" class="jv-icon jv-mic" aria-pressed="false">{text("mic_on")}</button>
+    <span class="jv-meter" role="meter" aria-label="{text("meter")}" aria-valuemin="0" aria-valuemax="100" aria-valuenow="0"><i></i></span>
+    <button type="button" class="jv-icon jv-talk" hidden>{text("talk")}</button>
+    <label class="jv-hold"><input type="checkbox"> <span>{text("hold")}</span></label>
+    <label>{text("voice")} <select class="jv-voices"></select></label>
+    <label>{text("speed")} <select class="jv-speed"></select></label>
+    <audio autoplay></audio>
+    <p class="jv-hearing" aria-live="off"></p>
+  </div>
   <p class="jv-said jv-hidden-text" aria-live="polite"></p>
   <p class="jv-alert jv-hidden-text" aria-live="assertive"></p>
   <div class="jv-timeline" tabindex="0" role="group" aria-label="{text("timeline")}. {text("timeline_help")}">
