@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 
 from joyvl_app.domain import Decision, Moment
 from joyvl_app.errors import JoyError
 from joyvl_app.ports import Clock, Decider, Host, Watcher
+from joyvl_app.ticks import first_of
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 60.0  # seconds between two attempts to start a decider that failed
 
@@ -44,7 +45,7 @@ class Deciding:
         while not (self.ready.is_set() or stopping.is_set()):
             starting = asyncio.create_task(self._start(self._decider))
             try:
-                await _first_of(starting, self.ready.wait(), stopping.wait())
+                await first_of(starting, self.ready.wait(), stopping.wait())
                 if not starting.done() or not (fault := starting.exception()):
                     continue
                 failed(_words(fault))
@@ -52,7 +53,7 @@ class Deciding:
                     make, self._fallback, self._why = self._fallback, None, _words(fault)
                     self._decider = await asyncio.to_thread(make)
                     continue
-                await _first_of(clock.sleep_until(clock.now() + pause), self.ready.wait(), stopping.wait())
+                await first_of(clock.sleep_until(clock.now() + pause), self.ready.wait(), stopping.wait())
                 pause = min(2 * pause, _LONGEST_PAUSE)
             finally:
                 starting.cancel()
@@ -117,17 +118,6 @@ class Deciding:
         watcher = decider.open(self._id)
         watcher.host = self._host
         return watcher
-
-
-async def _first_of(*waits: Awaitable[object]) -> None:
-    """Wait until one of them is there; those that are no tasks of the caller's are given up."""
-    tasks = [asyncio.ensure_future(wait) for wait in waits]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task, wait in zip(tasks, waits, strict=True):
-            if task is not wait:
-                task.cancel()
 
 
 def _words(error: BaseException) -> str:

@@ -42,10 +42,13 @@ class AudioChunk:
 
 @dataclass(frozen=True)
 class Sound:
-    """What a window of 32 ms holds: `p_speech`, the probability of speech, and whether it has a pitch (a cough has none)."""
+    """What a window of 32 ms holds: `p_speech`, the probability of speech, whether it has a pitch (a cough has none), and
+    whether there is more in it than may come back of the assistant's own voice.
+    """
 
     p_speech: float
     voiced: bool
+    foreign: bool = True
 
 
 @dataclass(frozen=True)

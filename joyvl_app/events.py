@@ -168,6 +168,7 @@ class Saying(_Event):
     text: str
     decision_t: float
     voice: str
+    number: int
     urgent: bool = False
 
 

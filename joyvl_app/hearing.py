@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from contextlib import suppress
 from typing import Protocol
 
 import numpy as np
@@ -17,17 +18,22 @@ from joyvl_app.plain import sentence
 from joyvl_app.playout import Playout
 from joyvl_app.ports import Clock, Ear, Transcriber, VoiceDetector
 from joyvl_app.settings import Settings
+from joyvl_app.ticks import within
 
 _TURNS = 4  # stretches of speech waiting to be read; the oldest is dropped
-_LONG = 3.0  # seconds of loading after which it is told
 _GONE = 1.0  # seconds without a sample in the middle of a turn: the microphone has gone
-_PATIENCE, _REST = 3, 60.0  # faults in a row, and the seconds of rest they earn
+_HURRIED = 0.25  # seconds of silence that are enough once the key was released
+_CAPTION_EVERY = 3.0  # seconds of speech without a pause after which it is read for a caption
+_LONG = 3.0  # seconds of loading after which it is told
+_PATIENCE, _REST = 3, 60.0  # faults of the transcriber in a row, and the seconds of rest they earn
+_EAR_REST = 5.0  # seconds of rest after a fault of the ear
 _REPEAT = 300.0  # seconds until the same complaint is made again
-_CAPTION_EVERY = 1.2  # seconds of speech between two captions
 
 
 class Listener(Protocol):
-    """Whom the user talks to: told at once that somebody speaks, then what it was."""
+    """Whom the user talks to: told at once that somebody speaks, then what it was (None: no words; `foreign`: certainly not the
+    assistant's own; `echoes`: its own voice comes back in this room). `understood` answers whether it was the user's.
+    """
 
     @property
     def language(self) -> str: ...
@@ -36,28 +42,31 @@ class Listener(Protocol):
     def began(self, t: float) -> None: ...
     def ended(self, t: float) -> None: ...
     def partial(self, text: str) -> None: ...
-    def understood(self, heard: Transcript | None) -> bool: ...  # None: no words; false: it was the assistant's own voice
+    def understood(self, heard: Transcript | None, foreign: bool, echoes: bool) -> bool: ...
     def tell(self, text: str) -> None: ...
 
 
 class Hearing:
-    """Feed it with `put`; `run` does the rest until cancelled. A fault of an engine is told once and the watch goes on."""
+    """Feed it with `put`; `run` does the rest until cancelled. A fault of an engine is told and the watch goes on."""
 
     def __init__(self, listener: Listener, transcriber: Transcriber, detector: VoiceDetector, playout: Playout,
                  clock: Clock, settings: Settings) -> None:  # fmt: skip
         self._listener, self._transcriber, self._detector = listener, transcriber, detector
         self._playout, self._clock = playout, clock
         self._audio = AudioQueue(settings.audio_backlog)
-        self._turns: asyncio.Queue[Ended] = asyncio.Queue(_TURNS)
+        self._turns: asyncio.Queue[tuple[float, Ended]] = asyncio.Queue(_TURNS)  # when the voice began, and all of it
         self._endpointer = Endpointer(settings.turn_seconds)
         self._resampler = Resampler(HEARD_RATE)
         self._rest: Pcm = np.zeros(0, np.int16)
-        self._ear: Ear | None = None
+        self._running = self._hurried = False
         self._connected = asyncio.Event()
+        self._ear: Ear | None = None
+        self._ear_rests_until = self._rests_until = 0.0
         self._drafting: tuple[AudioChunk, asyncio.Task[str]] | None = None  # speech that is being read ahead
-        self._captioned = 0.0
+        self._to_draft: AudioChunk | None = None
+        self._began = self._captioned = 0.0
+        self._faults, self._lost = 0, 0.0
         self._told: dict[str, float] = {}
-        self._faults, self._rests_until = 0, 0.0
 
     @property
     def turn_under_way(self) -> bool:
@@ -65,28 +74,40 @@ class Hearing:
 
     def put(self, chunk: AudioChunk) -> None:
         """What the microphone took; `chunk.t` is when its first sample was heard."""
+        if not self._running:
+            return
         self._audio.put(chunk)
         self._connected.set()
-        if self._audio.dropped_seconds:
-            self._tell_once("I cannot keep up with the microphone; some of it is not heard.")
+        if self._audio.dropped_seconds > self._lost:
+            self._lost = self._audio.dropped_seconds
+            self._tell("I cannot keep up with the microphone; some of it is not heard.")
 
     def finish_turn(self) -> None:
-        """The turn is over now, without waiting for silence: the key was released, the microphone switched off."""
-        if ended := self._endpointer.finish():
-            self._end(ended)
+        """The key was released or the microphone switched off: what is still on its way counts, a long silence is not needed."""
+        self._hurried = self.turn_under_way
 
     def forget(self) -> None:
         """Nothing of what was heard so far counts any more."""
         self._audio.clear()
         self._rest = self._rest[:0]
+        self._drafting = self._to_draft = None
+        while not self._turns.empty():
+            self._turns.get_nowait()
         if self._endpointer.finish():
             self._listener.ended(self._clock.now())
+        self._listener.understood(None, True, False)
 
     async def run(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._prepare())
-            group.create_task(self._listen())
-            group.create_task(self._read())
+        self._running = True
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._prepare())
+                group.create_task(self._listen())
+                group.create_task(self._read())
+        finally:
+            self._running = False
+            if self._drafting:
+                self._drafting[1].cancel()
 
     async def _prepare(self) -> None:
         """Load the transcriber once there is a microphone; a large one takes a while, and says so."""
@@ -95,109 +116,104 @@ class Hearing:
         try:
             await asyncio.wait((loading,), timeout=_LONG)
             if not loading.done():
-                self._listener.tell(
-                    f"Speech recognition ({self._transcriber.name}) is being loaded; what you say is kept meanwhile."
-                )
+                self._tell(f"Speech recognition ({self._transcriber.name}) is being loaded; what you say is kept meanwhile.")
             await loading
-        except JoyError as error:
-            self._tell_once(f"What is said cannot be understood; typing works. {error}")
-        except Exception as error:  # a plug-in's fault must not end the watch
-            self._tell_once(f"What is said cannot be understood ({type(error).__name__}); typing works.")
+        except Exception as error:  # whatever a plug-in raises, the watch goes on
+            self._tell(f"What is said cannot be understood; typing works. {_words_of(error)}")
         finally:
             loading.cancel()
 
     # --- the ear ---------------------------------------------------------------------------------------------------
 
     async def _listen(self) -> None:
-        first = await self._audio.get()
-        try:
-            await self._detector.start()
-        except JoyError as error:
-            return self._tell_once(f"The microphone cannot be used. {error}")
-        self._ear = self._detector.open()
-        await self._hear(self._ear, first)
         while True:
-            if (chunk := await self._next_chunk()) is None:
-                self.finish_turn()
-            else:
-                await self._hear(self._ear, chunk)
+            chunk = await self._next_chunk()
+            if chunk is None:
+                self._end(self._endpointer.finish())
+            elif self._clock.now() >= self._ear_rests_until:
+                try:
+                    await self._hear(chunk)
+                except Exception as error:  # whatever a plug-in raises, nobody holds the floor for ever
+                    self._ear, self._ear_rests_until = None, self._clock.now() + _EAR_REST
+                    self._end(self._endpointer.finish())
+                    self._tell(f"The microphone is not heard at the moment; typing works. {_words_of(error)}")
 
     async def _next_chunk(self) -> AudioChunk | None:
         """None when the microphone falls silent for good in the middle of a turn."""
         if not self.turn_under_way:
             return await self._audio.get()
-        getting = asyncio.ensure_future(self._audio.get())
-        limit = asyncio.ensure_future(self._clock.sleep_until(self._clock.now() + _GONE))
-        try:
-            await asyncio.wait((getting, limit), return_when=asyncio.FIRST_COMPLETED)
-            return getting.result() if getting.done() else None
-        finally:
-            getting.cancel()
-            limit.cancel()
+        with suppress(TimeoutError):
+            return await within(self._clock, _HURRIED if self._hurried else _GONE, self._audio.get())
+        return None
 
-    async def _hear(self, ear: Ear, chunk: AudioChunk) -> None:
+    async def _hear(self, chunk: AudioChunk) -> None:
+        if self._ear is None:
+            await self._detector.start()
+            self._ear = self._detector.open()
         samples = np.concatenate([self._rest, self._resampler.take(pcm(chunk.samples), chunk.rate)])
         whole = samples.size // WINDOW * WINDOW
         near, self._rest = samples[:whole], samples[whole:]
         if not whole:
             return
-        far = self._playout.played(whole)
-        try:
-            sounds = await ear.listen(near, far)
-        except JoyError as error:
-            return self._tell_once(f"The microphone is not heard at the moment. {error}")
-        except Exception as error:  # a plug-in's fault must not end the watch
-            return self._tell_once(f"The microphone is not heard at the moment ({type(error).__name__}).")
-        t = chunk.t + chunk.seconds - (samples.size / HEARD_RATE)
+        sounds = await self._ear.listen(near, self._playout.played(whole), self.turn_under_way)
+        t = chunk.t + chunk.seconds - samples.size / HEARD_RATE
         for number, (window, sound) in enumerate(zip(windows(near), sounds, strict=True), 1):
-            turn = self._endpointer.take(t + number * STEP, window, sound, self._listener.endpoint)
-            match turn:
-                case Began():
-                    self._captioned = turn.t
-                    self._listener.began(turn.t)
-                case Paused():
-                    self._draft(turn.speech)
-                case Ended():
-                    self._end(turn)
-        self._caption(chunk.t)
+            silence = _HURRIED if self._hurried else self._listener.endpoint
+            self._follow(self._endpointer.take(t + number * STEP, window, sound, silence))
+        if self.turn_under_way and self._transcriber.quick and chunk.t - self._captioned >= _CAPTION_EVERY:
+            self._draft(self._endpointer.so_far())
 
-    def _end(self, ended: Ended) -> None:
+    def _follow(self, turn: Began | Paused | Ended | None) -> None:
+        match turn:
+            case Began():
+                self._began = self._captioned = turn.t
+                self._listener.began(turn.t)
+            case Paused():
+                self._draft(turn.speech)
+            case Ended():
+                self._end(turn)
+
+    def _end(self, ended: Ended | None) -> None:
+        if ended is None:
+            return
         if self._turns.full():
             self._turns.get_nowait()
-            self._tell_once("I cannot keep up with what is said; a part of it is not understood.")
-        self._turns.put_nowait(ended)
+            self._tell("I cannot keep up with what is said; a part of it is not understood.")
+        self._turns.put_nowait((self._began, ended))
         if ended.over:
+            self._hurried = False
             self._listener.ended(ended.speech.t + ended.speech.seconds)
 
     # --- the words ---------------------------------------------------------------------------------------------------
 
-    def _caption(self, t: float) -> None:
-        """Words while they are spoken, by engines quick enough for that."""
-        if self.turn_under_way and self._transcriber.quick and t - self._captioned >= _CAPTION_EVERY:
-            self._captioned = t
-            self._draft(self._endpointer.so_far())
-
     def _draft(self, speech: AudioChunk) -> None:
-        """Begin to read what may be the whole turn; one reading at a time."""
-        if self._drafting and not self._drafting[1].done():
-            return
-        if self._clock.now() < self._rests_until:
-            return
-        task = asyncio.ensure_future(self._transcriber.transcribe(speech, self._listener.language))
-        self._drafting = (speech, task)
-        task.add_done_callback(self._show)
+        """Read what may be the whole turn, ahead of its end; the newest speech waits for a reading under way."""
+        self._captioned = speech.t + speech.seconds
+        self._to_draft = speech
+        if not (self._drafting and not self._drafting[1].done()) and self._clock.now() >= self._rests_until:
+            self._begin_draft()
 
-    def _show(self, task: asyncio.Task[str]) -> None:
-        if not task.cancelled() and not task.exception() and self.turn_under_way and (text := sentence(task.result())):
+    def _begin_draft(self) -> None:
+        speech, self._to_draft = self._to_draft, None
+        if speech is not None:
+            task = asyncio.ensure_future(self._transcriber.transcribe(speech, self._listener.language))
+            self._drafting = (speech, task)
+            task.add_done_callback(self._drafted)
+
+    def _drafted(self, task: asyncio.Task[str]) -> None:
+        if task.cancelled() or task.exception() or not self.turn_under_way:
+            return
+        if text := sentence(task.result()):
             self._listener.partial(text)
+        self._begin_draft()
 
     async def _read(self) -> None:
         while True:
-            ended = await self._turns.get()
-            resting = self._clock.now() < self._rests_until
-            speech, text = ended.speech, "" if resting else await self._words(ended)
-            heard = Transcript(text, round(speech.t, 3), round(speech.t + speech.seconds - ended.quiet, 3))
-            if not self._listener.understood(heard if text else None) and self._ear:
+            began, ended = await self._turns.get()
+            text = "" if self._clock.now() < self._rests_until else await self._words(ended)
+            end = ended.speech.t + ended.speech.seconds - ended.quiet
+            heard = Transcript(text, round(began, 3), round(max(began, end), 3)) if text else None
+            if not self._listener.understood(heard, ended.foreign, self._ear is not None and self._ear.echoes) and self._ear:
                 self._ear.mistaken()
 
     async def _words(self, ended: Ended) -> str:
@@ -205,14 +221,16 @@ class Hearing:
             text = sentence(await self._reading(ended))
             self._faults = 0
             return text
-        except JoyError as error:
-            self._failed(str(error))
-        except Exception as error:  # a plug-in's fault must not end the watch
-            self._failed(f"The transcriber failed ({type(error).__name__}).")
-        return ""
+        except Exception as error:  # whatever a plug-in raises, the next turn is read
+            self._faults += 1
+            if self._faults >= _PATIENCE:  # an engine that fails again and again is left alone: each call may cost a thread
+                self._faults, self._rests_until = 0, self._clock.now() + _REST
+            self._tell(f"What was said could not be understood; typing works. {_words_of(error)}")
+            return ""
 
     def _reading(self, ended: Ended) -> Awaitable[str]:
         """What was read ahead when the silence began, if nothing was said since; else a reading of the whole."""
+        self._to_draft = None
         if self._drafting:
             (speech, task), self._drafting = self._drafting, None
             missed = ended.speech.seconds - speech.seconds
@@ -220,15 +238,13 @@ class Hearing:
                 return task
         return self._transcriber.transcribe(ended.speech, self._listener.language)
 
-    def _failed(self, fault: str) -> None:
-        """An engine that fails again and again is left alone for a while: each call may cost a thread."""
-        self._faults += 1
-        if self._faults >= _PATIENCE:
-            self._faults, self._rests_until = 0, self._clock.now() + _REST
-        self._tell_once(f"What was said could not be understood; typing still works. {fault}")
-
-    def _tell_once(self, text: str) -> None:
+    def _tell(self, text: str) -> None:
+        """Not the same thing again and again."""
         now = self._clock.now()
         if now - self._told.get(text, -_REPEAT) >= _REPEAT:
-            self._told[text] = now
+            self._told = {known: t for known, t in self._told.items() if now - t < _REPEAT} | {text: now}
             self._listener.tell(text)
+
+
+def _words_of(error: Exception) -> str:
+    return str(error) if isinstance(error, JoyError) else f"({type(error).__name__})"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 
-from joyvl_app.domain import Role, Transcript
+from joyvl_app.domain import Transcript
 from joyvl_app.errors import BadInput, Busy
 from joyvl_app.events import Event, Heard, Instruction
 from joyvl_app.intent import Intent, classify, without_also
@@ -35,21 +36,21 @@ class Inbox:
             self.asked = self.asked or bool(text)
             self._emit(Instruction(t=self._clock.now(), text=text))
 
-    def hear(self, text: str, t_start: float | None, t_end: float | None, role: Role) -> Intent:
+    def hear(self, heard: Transcript) -> Intent:
         """Take in one sentence: a question waits for the next decision, an instruction is in force at once.
 
         Raises BadInput for an empty or overlong one, Busy when too many wait.
         """
-        text = " ".join(text.split())
+        text = " ".join(heard.text.split())
         if not text or len(text) > MAX_INSTRUCTION:
             raise BadInput(f"A sentence must have between 1 and {MAX_INSTRUCTION} characters.")
         if len(self._waiting) == self._waiting.maxlen:
             raise Busy("Too many sentences are waiting; let me catch up for a second.")
-        now = self._clock.now()
-        heard = Transcript(text, now if t_start is None else t_start, now if t_end is None else t_end, role)
-        intent = classify(text) if role == "user" else Intent.ASK
-        taken_for = intent.value if role == "user" else ""
-        self._emit(Heard(t=now, text=text, t_start=heard.t_start, t_end=heard.t_end, role=role, intent=taken_for))
+        heard = replace(heard, text=text)
+        intent = classify(text) if heard.role == "user" else Intent.ASK
+        taken_for = intent.value if heard.role == "user" else ""
+        now, since, until = self._clock.now(), heard.t_start, heard.t_end
+        self._emit(Heard(t=now, text=text, t_start=since, t_end=until, role=heard.role, intent=taken_for))
         self._follow(intent, heard)
         return intent
 

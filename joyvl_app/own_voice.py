@@ -17,7 +17,7 @@ def without_own(heard: str, said: str) -> str:
     if not own or not words:
         return heard
     matches = SequenceMatcher(None, [word.group().lower() for word in words], own, autojunk=False).get_matching_blocks()
-    if sum(match.size for match in matches) >= _OWN * len(words):
+    if sum(match.size for match in matches) >= _OWN * len(words):  # in the order in which they were said
         return ""
     runs = [match for match in matches if match.size >= _RUN]
     if not runs:

@@ -11,7 +11,7 @@ from joyvl_app.domain import AudioChunk, Pcm
 
 FRAME_SECONDS = 0.02
 FRAME = int(SPOKEN_RATE * FRAME_SECONDS)  # samples
-_RECORD = HEARD_RATE // 5  # samples of the record waiting to be compared; an older one belongs to no microphone any more
+_RECORD = 5 * HEARD_RATE  # samples of the record waiting to be compared
 _STUCK = 1.0  # seconds of an earlier sentence still waiting when the next begins
 _NOTHING: Pcm = np.zeros(0, np.int16)
 

@@ -95,10 +95,13 @@ class Remembers(Protocol):
 
 class Ear(Protocol):
     """One session's voice activity detection. `near` is what the microphone took, `far` what was being played meanwhile:
-    16 kHz, the same whole number of windows of 512 samples. `mistaken`: what passed for the user was the assistant's own voice.
+    16 kHz, the same whole number of windows of 512 samples. From what it hears while nobody has a turn it learns whether the
+    assistant's own voice comes back from the room (`echoes`). `mistaken`: what passed for the user was that.
     """
 
-    async def listen(self, near: Pcm, far: Pcm) -> list[Sound]: ...
+    @property
+    def echoes(self) -> bool: ...
+    async def listen(self, near: Pcm, far: Pcm, turn: bool) -> list[Sound]: ...
     def mistaken(self) -> None: ...
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from joyvl_app.deciding import Deciding
 from joyvl_app.delegations import Delegations
-from joyvl_app.domain import Decision, Delegate, Frame, Moment, Respond, Role, Silence, Transcript
+from joyvl_app.domain import Decision, Delegate, Frame, Moment, Respond, Silence, Transcript
 from joyvl_app.errors import JoyError
 from joyvl_app.event_log import EventLog
 from joyvl_app.events import (
@@ -59,7 +59,7 @@ class Session:
         self._deciding = Deciding(session_id, parts.decider, self, parts.fallback)
         self._shown: Moment | None = None
         self._switching: asyncio.Task[None] | None = None
-        self.voice = Voice(parts, controls, clock, settings, self._status, self._emit, self.log.show, self._hear_aloud)
+        self.voice = Voice(parts, controls, clock, settings, self._status, self._emit, self.log.show, self._hear)
         self._delegations = Delegations(
             parts.brain, self, clock, self._emit, self._wake.set,
             at_most=settings.delegations_max, seconds=settings.delegation_seconds, card_chars=settings.answer_chars,
@@ -80,9 +80,13 @@ class Session:
         """
         self._inbox.instruct(text, again)
 
-    def hear(self, text: str, t_start: float | None = None, t_end: float | None = None, role: Role = "user") -> Intent:
-        """Take in one typed or spoken sentence; a command acts at once, everything else at a decision that starts now."""
-        intent = self._inbox.hear(text, t_start, t_end, role)
+    def hear(self, text: str) -> Intent:
+        """Take in one typed sentence; a command acts at once, everything else at a decision that starts now."""
+        now = self.clock.now()
+        return self._hear(Transcript(text, now, now))
+
+    def _hear(self, heard: Transcript) -> Intent:
+        intent = self._inbox.hear(heard)
         if intent in (Intent.STOP, Intent.QUIET):
             self.interrupt()
         elif intent in (Intent.ASK, Intent.REPLACE, Intent.APPEND):
@@ -90,9 +94,6 @@ class Session:
         else:
             self.voice.obey(intent)
         return intent
-
-    def _hear_aloud(self, heard: Transcript) -> None:
-        self.hear(heard.text, heard.t_start, heard.t_end, heard.role)
 
     def interrupt(self) -> None:
         """Stop speaking at once, and writing what was to be spoken; the watch goes on."""
@@ -205,8 +206,7 @@ class Session:
             await sleep_or_wake(self.clock, grid.due, (self._wake, self._deciding.news))
 
     async def _first_look(self) -> float:
-        """Wait for the first picture (or `blind_after` seconds without one)."""
-        if self._looks.newest is None:
+        if self._looks.newest is None:  # blind from the start
             await sleep_or_wake(self.clock, self.clock.now() + self._settings.blind_after, (self._wake,))
         return self.clock.now()
 
@@ -223,7 +223,8 @@ class Session:
         if fault := self.log.take_error():
             self.tell(f"From here on, {fault}.")
         self._remember(moment, decision)
-        self._act(decision, moment.t, group)
+        self._act(decision, moment, group)
+        self.voice.decided()
 
     def _moment(self) -> Moment:
         controls, now = self.controls, self.clock.now()
@@ -271,19 +272,16 @@ class Session:
             self._inbox.changed = True  # the new one says what it makes of it
         self._emit(DeciderChanged(t=self.clock.now(), name=self._deciding.name, detail=self._deciding.about))
 
-    def _act(self, decision: Decision, t: float, group: asyncio.TaskGroup) -> None:
+    def _act(self, decision: Decision, moment: Moment, group: asyncio.TaskGroup) -> None:
+        t, reply = moment.t, bool(moment.heard)
         if isinstance(decision, Respond):
-            self._say(decision.text, t, decision.urgent)
+            self.voice.say(decision.text, t, decision.urgent, reply)
         elif isinstance(decision, Delegate):
             if decision.note:
-                self._say(decision.note, t, decision.urgent)
+                self.voice.say(decision.note, t, decision.urgent, reply)
             self._delegations.submit(decision.question, group)
-        elif not self.voice.speaking and (answer := self._delegations.overdue(self._settings.answer_wait, self._floor_free_at)):
-            self._say(answer.digest, t)
-
-    def _say(self, text: str, t: float, urgent: bool = False) -> None:
-        text = text if len(text) <= self._settings.utterance_chars else text[: self._settings.utterance_chars - 1] + "…"
-        self.voice.say(text, t, urgent)
+        elif self.voice.floor_free and (answer := self._delegations.overdue(self._settings.answer_wait, self._floor_free_at)):
+            self.voice.say(answer.digest, t)
 
     def _remember(self, moment: Moment, decision: Decision) -> None:
         memory, before = self._parts.memory, self._parts.memory.chunk_id
@@ -294,9 +292,9 @@ class Session:
 
     def _emit(self, event: Event) -> None:
         self.log.append(event)
-        if isinstance(event, Spoken):
+        if isinstance(event, Spoken | Heard):
             self._floor_free_at = event.t_end
-            if not event.cut:
-                self._delegations.was_said(event.text)
+        if isinstance(event, Spoken) and not event.cut:
+            self._delegations.was_said(event.text)
         if isinstance(event, Spoken | Heard | Instruction | DelegationChanged):
             self._recent.append(event)

@@ -29,14 +29,20 @@ class Grid:
 async def sleep_or_wake(clock: Clock, due: float, events: Iterable[asyncio.Event]) -> None:
     """Sleep until `due`, or less when an event is set; the events are cleared."""
     events = tuple(events)
-    waits = [asyncio.ensure_future(wait) for wait in (clock.sleep_until(due), *(event.wait() for event in events))]
-    try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()
+    await first_of(clock.sleep_until(due), *(event.wait() for event in events))
     for event in events:
         event.clear()
+
+
+async def first_of(*waits: Awaitable[object]) -> None:
+    """Wait until one of them is there; those that are no tasks of the caller's are given up."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task, wait in zip(tasks, waits, strict=True):
+            if task is not wait:
+                task.cancel()
 
 
 async def within(clock: Clock, seconds: float, work: Awaitable[T]) -> T:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
-from joyvl_app.domain import AudioChunk, Transcript
+from joyvl_app.domain import AudioChunk, Role, Transcript
 from joyvl_app.errors import JoyError
 from joyvl_app.events import Adjusted, Event, Hearing, Saying, Spoken
 from joyvl_app.hearing import Hearing as Microphone
@@ -16,12 +16,15 @@ from joyvl_app.parts import Controls, Parts
 from joyvl_app.playout import Playout
 from joyvl_app.ports import Clock, Synthesizer
 from joyvl_app.settings import Settings
-from joyvl_app.speech import Speech, Utterance
+from joyvl_app.speech import Speech
 from joyvl_app.status import Status
+from joyvl_app.utterance import Utterance
 
 _LEAN = 0.7  # by so much "speak less often" moves the sensitivity
 _LOUDER, _FASTER = 1.5, 1.2
 VOLUMES, SPEEDS, LEANS = (0.2, 3.0), (0.6, 2.0), (-3.0, 3.0)
+_ECHO = 0.6  # seconds for which a sentence may still come back from the room
+_MOSTLY = 0.6  # of the time it was heard something of ours sounded: it may all be ours
 _COMMAND_WORDS = 3  # so short a command is obeyed even if the assistant was just saying the word
 
 
@@ -30,15 +33,17 @@ class Voice:
 
     def __init__(self, parts: Parts, controls: Controls, clock: Clock, settings: Settings, status: Status,
                  emit: Callable[[Event], None], show: Callable[[Event], None],
-                 heard: Callable[[Transcript], None]) -> None:  # fmt: skip
+                 heard: Callable[[Transcript], Intent]) -> None:  # fmt: skip
         self.playout = Playout()
+        self.role: Role = "user"  # whose voice the microphone brings; a soundtrack's belongs to the scene
         self._controls, self._clock, self._status = controls, clock, status
         self._keep, self._show_now, self._heard = emit, show, heard
         self._speech = Speech(clock, self._emit, self._show, controls, parts.voices, self.playout)
+        self._longest = settings.utterance_chars
         self._microphone: Microphone | None = None
         self._languages: tuple[str, ...] = ()
         self._other_voices = asyncio.Event()
-        self._user_speaks = self._warned = False
+        self._user_speaks = self._reading = self._reply_due = self._warned = False
         if parts.transcriber and parts.detector:
             self._languages = parts.transcriber.languages
             self._microphone = Microphone(self, parts.transcriber, parts.detector, self.playout, clock, settings)
@@ -73,15 +78,26 @@ class Voice:
     def speaking(self) -> bool:
         return self._speech.speaking
 
-    def say(self, text: str, t: float, urgent: bool = False) -> None:
-        self._speech.say(Utterance(text, t, urgent))
+    @property
+    def floor_free(self) -> bool:
+        """Nobody speaks, and nobody waits for a reply."""
+        return not (self._speech.speaking or self._user_speaks or self._reading or self._reply_due)
+
+    def decided(self) -> None:
+        """A decision was taken on what was heard: what else waits to be said may follow."""
+        self._reply_due = False
+        self._release()
+
+    def say(self, text: str, t: float, urgent: bool = False, reply: bool = False) -> None:
+        text = text if len(text) <= self._longest else text[: self._longest - 1] + "…"
+        self._speech.say(Utterance(text, t, urgent, reply))
 
     def interrupt(self) -> None:
         self._speech.interrupt()
 
-    def ended_elsewhere(self) -> None:
-        """The page's own voice is done with the sentence."""
-        self._speech.ended_elsewhere()
+    def ended_elsewhere(self, number: int) -> None:
+        """The page's own voice is done with the sentence of this number."""
+        self._speech.ended_elsewhere(number)
 
     def speak_with(self, voices: tuple[Synthesizer, ...]) -> None:
         """From the next sentence on; the one that sounds is finished."""
@@ -92,12 +108,12 @@ class Voice:
         """Captions only, from now on."""
         self._controls.voiced = not silent
         if silent:
-            self._speech.interrupt()
+            self._speech.fall_silent()
 
     def obey(self, intent: Intent) -> None:
         """What the user wants of the voice itself; an intent of another kind changes nothing."""
         if intent in (Intent.REPEAT, Intent.CONTINUE):
-            text = self._speech.last if intent is Intent.REPEAT else self._speech.unsaid
+            text = self._speech.last if intent is Intent.REPEAT else self._speech.take_unsaid()
             return self.say(text, self._clock.now()) if text else self.tell("There is nothing to say again.")
         controls = self._controls
         match intent:
@@ -149,6 +165,8 @@ class Voice:
 
     def began(self, t: float) -> None:
         """Barge-in: whoever speaks has the floor, but for an urgent sentence where the scenario lets it go on."""
+        if self.role != "user":
+            return
         self._user_speaks = True
         self._speech.hold()
         saying = self._speech.sounding
@@ -161,34 +179,51 @@ class Voice:
             self.tell(f"Speech is recognised in {known} here, not in {self.language}; JOYVL_TRANSCRIBER=whisper knows more.")
 
     def ended(self, t: float) -> None:
-        self._user_speaks = False
+        if self.role != "user":
+            return
+        self._user_speaks, self._reading = False, True
         self._status.floor("thinking")
-        self._speech.release()
 
     def partial(self, text: str) -> None:
         self._show_now(Hearing(t=self._clock.now(), text=text))
 
-    def understood(self, heard: Transcript | None) -> bool:
+    def understood(self, heard: Transcript | None, foreign: bool, echoes: bool) -> bool:
+        self._reading = False
         if not self._user_speaks:
             self._status.floor("speaking" if self._speech.sounding else None)
             self.partial("")
-        if heard is None:
-            return True
-        text = self._users_own(heard)
-        if text:
-            try:
-                self._heard(replace(heard, text=text))
-            except JoyError as error:
-                self.tell(str(error))
-        return bool(text)
+        text = self._users_own(heard, foreign, echoes) if heard else ""
+        if heard and text:
+            self._take_in(replace(heard, text=text, role=self.role))
+        elif heard:
+            self.tell(f"Taken for my own voice: {heard.text}")
+            self._speech.resume()
+        self._release()
+        return bool(text) or heard is None
+
+    def _take_in(self, heard: Transcript) -> None:
+        try:
+            self._reply_due = self._heard(heard) is Intent.ASK and heard.role == "user"
+        except JoyError as error:
+            self.tell(str(error))
+
+    def _release(self) -> None:
+        """The floor is free again once the user has spoken, was understood, and the decision on it was taken."""
+        if not (self._user_speaks or self._reading or self._reply_due):
+            self._speech.release()
 
     def tell(self, text: str) -> None:
         self._status.tell(text)
 
-    def _users_own(self, heard: Transcript) -> str:
-        """Without what only came back from the loudspeaker. A short command counts even if the assistant just said the word."""
-        command = classify(heard.text) in (Intent.STOP, Intent.QUIET) and len(heard.text.split()) <= _COMMAND_WORDS
-        return heard.text if command else without_own(heard.text, self._speech.said_since(heard.t_start))
+    def _users_own(self, heard: Transcript, foreign: bool, echoes: bool) -> str:
+        """Without what only came back from the loudspeaker, as far as it sounded while this was heard."""
+        if classify(heard.text) in (Intent.STOP, Intent.QUIET) and len(heard.text.split()) <= _COMMAND_WORDS:
+            return heard.text
+        if not foreign and self._speech.said_during(heard.t_start, heard.t_end, _ECHO)[1] >= _MOSTLY:
+            return ""
+        said, share = self._speech.said_during(heard.t_start, heard.t_end, _ECHO if echoes else 0.0)
+        rest = without_own(heard.text, said) if said else heard.text
+        return rest if rest or share >= _MOSTLY else heard.text
 
 
 def _within(value: float, bounds: tuple[float, float]) -> float:

@@ -3,23 +3,42 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from joyvl_app.clock import ManualClock, RealClock
 from joyvl_app.errors import BadInput
+from joyvl_app.playout import FRAME_SECONDS
 from joyvl_app.ports import Clock, Source
 from joyvl_app.session import Session
+from joyvl_app.sources.sound import SoundFile, SoundSource
 
 Cue = tuple[float, Callable[[Session], object]]  # at this second of the source, do this to the session
 
 
-async def watch(session: Session, source: Source, clock: Clock, seconds: float | None = None, cues: Sequence[Cue] = ()) -> None:
+@dataclass(frozen=True)
+class Sounds:
+    """What the session hears, and the file that is its loudspeaker."""
+
+    microphone: SoundSource | None = None
+    loudspeaker: SoundFile | None = None
+
+
+async def watch(
+    session: Session,
+    source: Source,
+    clock: Clock,
+    seconds: float | None = None,
+    cues: Sequence[Cue] = (),
+    sounds: Sounds | None = None,
+) -> None:
     """Feed `source` to `session` on its clock until it ends (or `seconds` have passed), and run the session meanwhile.
 
     `cues` are what the user says and does, in order of time. Raises BadInput when the source turns out unusable; the session is
     then stopped and its log closed first.
     """
-    work = _watch(session, source, clock, seconds, cues)
+    work = _watch(session, source, clock, seconds, cues, sounds or Sounds())
     if isinstance(clock, ManualClock):
         await clock.drive(work)
     else:
@@ -33,21 +52,33 @@ def make_clock(pace: str) -> RealClock | ManualClock:
     return RealClock() if pace == "realtime" else ManualClock()
 
 
-async def _watch(session: Session, source: Source, clock: Clock, seconds: float | None, cues: Sequence[Cue]) -> None:
+async def _watch(
+    session: Session, source: Source, clock: Clock, seconds: float | None, cues: Sequence[Cue], sounds: Sounds
+) -> None:
     running = asyncio.create_task(session.run())
     feeding = asyncio.create_task(_feed(session, source, clock, seconds))
-    steering = asyncio.create_task(_steer(session, clock, cues))
+    beside = [asyncio.create_task(work) for work in (_steer(session, clock, cues), *_sounding(session, clock, sounds))]
     try:
         await asyncio.wait((running, feeding), return_when=asyncio.FIRST_COMPLETED)
         session.stop()
         await running
         if feeding.done():
             feeding.result()
+        for task in beside:
+            if task.done():
+                task.result()
     finally:
-        for task in (feeding, steering, running):
+        for task in (feeding, running, *beside):
             task.cancel()
-        await asyncio.gather(feeding, steering, running, return_exceptions=True)
+        await asyncio.gather(feeding, running, *beside, return_exceptions=True)
         await source.aclose()
+
+
+def _sounding(session: Session, clock: Clock, sounds: Sounds) -> Iterator[Coroutine[Any, Any, None]]:
+    if sounds.microphone:
+        yield _listen(session, sounds.microphone, clock)
+    if sounds.loudspeaker:
+        yield _play(session, sounds.loudspeaker, clock)
 
 
 async def _feed(session: Session, source: Source, clock: Clock, seconds: float | None) -> None:
@@ -60,6 +91,24 @@ async def _feed(session: Session, source: Source, clock: Clock, seconds: float |
             return
         await clock.sleep_until(began + frame.t)
         session.see(type(frame)(began + frame.t, frame.image))
+
+
+async def _listen(session: Session, sound: SoundSource, clock: Clock) -> None:
+    await session.ready.wait()
+    began = clock.now()
+    chunks = aiter(sound.chunks())
+    while (chunk := await clock.timed(anext(chunks, None))) is not None:
+        await clock.sleep_until(began + chunk.t + chunk.seconds)
+        session.voice.listen(replace(chunk, t=began + chunk.t))
+
+
+async def _play(session: Session, loudspeaker: SoundFile, clock: Clock) -> None:
+    await session.ready.wait()
+    due = clock.now()
+    while True:
+        loudspeaker.play(session.voice.playout.frame())
+        due += FRAME_SECONDS
+        await clock.sleep_until(due)
 
 
 async def _steer(session: Session, clock: Clock, cues: Sequence[Cue]) -> None:

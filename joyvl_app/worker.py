@@ -37,14 +37,14 @@ class Worker:
 
 
 class Model(Generic[T]):
-    """A blocking model, loaded once however many ask for it, and used on one thread. A call that hangs is given up with its
+    """A blocking model, loaded once however many ask for it, and used by one at a time. A call that hangs is given up with its
     thread, so that the next one is not stuck behind it.
     """
 
     def __init__(self, name: str, clock: Clock, load: Callable[[], T]) -> None:
         self._name, self._clock, self._load = name, clock, load
         self._worker = Worker(name, clock)
-        self._loading = asyncio.Lock()
+        self._loading, self._turn = asyncio.Lock(), asyncio.Lock()
         self._model: T | None = None
 
     @property
@@ -58,16 +58,19 @@ class Model(Generic[T]):
                 self._model = await self._worker.run(self._load)
 
     async def run(self, use: Callable[[T], R], seconds: float) -> R:
-        """`use` the model, loading it first if need be. Raises ProviderFailed after `seconds` without a result."""
+        """`use` the model, loading it first if need be. Raises ProviderFailed when this call, once it is its turn, takes longer
+        than `seconds`.
+        """
         await self.start()
         model = self._model
         assert model is not None
-        try:
-            return await within(self._clock, seconds, self._worker.run(lambda: use(model)))
-        except TimeoutError as error:
-            self._worker.close()
-            self._worker = Worker(self._name, self._clock)
-            raise ProviderFailed(f"{self._name} did not answer within {seconds:.0f} seconds.") from error
+        async with self._turn:
+            try:
+                return await within(self._clock, seconds, self._worker.run(lambda: use(model)))
+            except TimeoutError as error:
+                self._worker.close()
+                self._worker = Worker(self._name, self._clock)
+                raise ProviderFailed(f"{self._name} did not answer within {seconds:.0f} seconds.") from error
 
     def close(self) -> None:
         self._worker.close()

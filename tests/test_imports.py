@@ -24,7 +24,7 @@ FLOORS: list[tuple[str, ...]] = [
     ("deciders",),
     ("asr", "tts"),
     ("memory", "brain"),
-    ("speech", "delegations", "status", "inbox", "deciding", "own_voice", "hearing"),
+    ("speech", "delegations", "status", "inbox", "deciding", "own_voice", "hearing", "utterance"),
     ("voice",),
     ("session",),
     ("choice", "registry", "voices"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from joyvl_app.bench.served import CHROMIUM, CHROMIUM_FLAGS, served
 from joyvl_app.domain import Pcm
-from tests.speech import person, reading, sentence, silence, write_wav
+from tests.speech import reading, sentence, silence, write_wav
 from tests.support import ROOT
 
 OUT = ROOT / "tests" / "out"

@@ -102,11 +102,12 @@ function keys(event) {
   if (event.key === ' ' && !onButton) { event.preventDefault(); if (stage.running) stage.pause(); else stage.start(); }
   if (event.key === '/') { event.preventDefault(); document.querySelector(`#ask-${stage.scenario.id} textarea`).focus(); }
   if (event.key === 'b') toggleBoxes();
+  if (event.repeat) return;
   if (event.key === 'm') stage.voice.mute();
-  if (event.key === 'v') stage.voice.toggle();
-  if (event.key === 't' && !event.repeat) stage.voice.talk(true);
+  if (event.key === 'v') stage.voice.microphone.toggle();
+  if (event.code === 'KeyT') stage.voice.microphone.talk(true);
 }
 
 function released(event) {
-  if (event.key === 't') stages.forEach((stage) => stage.voice.talk(false));
+  if (event.code === 'KeyT') stages.forEach((stage) => stage.voice.microphone.talk(false));
 }

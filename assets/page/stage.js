@@ -57,7 +57,7 @@ export class Stage {
       this.watchTracks(stream);
       this.events = api.follow(seat.id, this.listeners());
       this.sender = new Sender(seat.id, stream, this.video, {
-        onMode: (mode) => this.mode(mode), onVoice: (track) => this.voice.play(track), microphone: this.voice.microphone });
+        onMode: (mode) => this.mode(mode), onVoice: (track) => this.voice.play(track), microphone: this.voice.microphone.track });
       this.voice.join(this.sender);
     } catch (error) {
       this.fail(error);
@@ -251,7 +251,7 @@ export class Stage {
   }
 
   mode(mode) {
-    this.voice.mode = mode;
+    this.voice.connected(mode);
     if (mode === 'pictures') this.conversation.notice({ t: this.timeline.cells.length, detail: t('pictures_only') });
     if (mode === 'reconnecting') this.state('reconnecting');
     else if (this.lastState) this.state(this.lastState);
@@ -310,7 +310,10 @@ export class Stage {
     if (name === 'idle' || name === 'stopped') this.pulse(this.decider);
   }
 
-  relabel() { this.state(this.shown, ''); this.controls(); this.why(); this.voice.label(); this.timeline.draw(); }
+  relabel() {
+    this.send({ language: current() });
+    this.state(this.shown, ''); this.controls(); this.why(); this.voice.label(); this.timeline.draw();
+  }
 
   pulse(text) { this.root.querySelector('.jv-pulse').textContent = text; }
 

@@ -14,7 +14,8 @@ from joyvl_app.domain import Pcm
 
 _STEP = HEARD_RATE // 100  # the canceller takes 10 ms at a time
 _TAIL = round(1.0 * HEARD_RATE / WINDOW)  # windows for which an echo may follow its sound
-_FORGET, _LEAKS = 0.97, 0.3
+_FORGET, _LEARN = 0.97, 0.15  # a window without, and with speech that comes back
+_AT_FIRST, _LEAKS = 0.3, 0.08
 
 
 class Echo:
@@ -23,7 +24,7 @@ class Echo:
     def __init__(self) -> None:
         self._canceller: AudioProcessingModule | None = None
         self._since = _TAIL
-        self._leak = 1.0  # share of own speech that came back; believed to be all until heard otherwise
+        self._leak = _AT_FIRST  # how much speaks for an echo; believed to be there until nothing is heard of it for 1.5 s
         self._near: Pcm = np.zeros(0, np.int16)  # less than a step
         self._far: Pcm = np.zeros(0, np.int16)
         self._clean: Pcm = np.zeros(_STEP, np.int16)  # so that there is always enough to give
@@ -34,13 +35,18 @@ class Echo:
         return self._since < _TAIL
 
     @property
+    def at_work(self) -> bool:
+        """Since the first thing that was played: a canceller that misses a stretch has to find its way anew."""
+        return self._canceller is not None
+
+    @property
     def leaks(self) -> bool:
         return self._leak > _LEAKS
 
     def learn(self, heard_plainly: bool) -> None:
-        """While the assistant speaks: whether the microphone, without the canceller, hears speech."""
+        """While the assistant speaks and nobody else seems to: whether the microphone, without the canceller, hears speech."""
         if self._since == 0:
-            self._leak = _FORGET * self._leak + (1 - _FORGET) * heard_plainly
+            self._leak = self._leak + _LEARN * (1 - self._leak) if heard_plainly else _FORGET * self._leak
 
     def mistaken(self) -> None:
         self._leak = 1.0

@@ -11,7 +11,7 @@ from joyvl_app.audio import HEARD_RATE, WINDOW
 from joyvl_app.domain import AudioChunk, Pcm, Sound
 
 STEP = WINDOW / HEARD_RATE  # seconds
-PAUSE = 0.2  # seconds of silence after which the words so far are worth reading
+PAUSE = 0.13  # seconds of silence after which the words so far are worth reading
 _SPEECH, _STILL_SPEECH = 0.5, 0.35
 _LOOK, _LOUD, _VOICED = 4, 3, 2  # of the last so many windows, so many hold speech and so many have a pitch
 _BEFORE = 12  # windows kept from before the beginning: soft first sounds belong to it
@@ -34,11 +34,14 @@ class Paused:
 
 @dataclass(frozen=True, eq=False)
 class Ended:
-    """The whole `speech`, the last `quiet` seconds of it silence. `over` is false when it was only cut for its length."""
+    """The whole `speech`, the last `quiet` seconds of it silence. `over` is false when it was only cut for its length,
+    `foreign` when all of it may be the assistant's own voice.
+    """
 
     speech: AudioChunk
     quiet: float = 0.0
     over: bool = True
+    foreign: bool = True
 
 
 Turn = Began | Paused | Ended
@@ -52,7 +55,7 @@ class Endpointer:
         self._before: deque[Pcm] = deque(maxlen=_BEFORE)
         self._last: deque[Sound] = deque(maxlen=_LOOK)
         self._speech: list[tuple[Pcm, float]] = []
-        self._quiet, self._t = 0, 0.0
+        self._quiet, self._t, self._foreign = 0, 0.0, False
 
     @property
     def speaking(self) -> bool:
@@ -65,6 +68,7 @@ class Endpointer:
             self._before.append(window)
             return self._begin(t) if self._is_beginning() else None
         self._speech.append((window, sound.p_speech))
+        self._foreign = self._foreign or (sound.foreign and sound.p_speech >= _SPEECH)
         self._quiet = 0 if sound.p_speech >= _STILL_SPEECH else self._quiet + 1
         if self._quiet * STEP >= silence:
             return self.finish()
@@ -80,7 +84,7 @@ class Endpointer:
         """End the turn now: the key was released, or the microphone has gone."""
         if not self._speech:
             return None
-        ended = Ended(self.so_far(), self._quiet * STEP)
+        ended = Ended(self.so_far(), self._quiet * STEP, foreign=self._foreign)
         self._speech, self._quiet = [], 0
         self._last.clear()
         return ended
@@ -92,6 +96,7 @@ class Endpointer:
     def _begin(self, t: float) -> Began:
         since = next(n for n, sound in enumerate(self._last) if sound.p_speech >= _SPEECH)
         self._t = t - len(self._before) * STEP
+        self._foreign = any(sound.foreign and sound.p_speech >= _SPEECH for sound in self._last)
         self._speech = [(window, 1.0) for window in self._before]
         self._before.clear()
         return Began(t - (len(self._last) - since) * STEP)

@@ -50,7 +50,9 @@ class LoudnessDetector:
 
 
 class LoudnessEar:
-    async def listen(self, near: Pcm, far: Pcm) -> list[Sound]:
+    echoes = False
+
+    async def listen(self, near: Pcm, far: Pcm, turn: bool) -> list[Sound]:
         loud = (float(np.sqrt(np.mean(window.astype(np.float64) ** 2))) > _LOUD for window in windows(near))
         return [Sound(float(is_loud), is_loud) for is_loud in loud]
 

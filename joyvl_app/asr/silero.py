@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -44,24 +45,32 @@ class SileroEar:
         self._network = network
         self._plain, self._behind, self._echo = _State(), _State(), Echo()
 
-    async def listen(self, near: Pcm, far: Pcm) -> list[Sound]:
+    @property
+    def echoes(self) -> bool:
+        return self._echo.leaks
+
+    async def listen(self, near: Pcm, far: Pcm, turn: bool) -> list[Sound]:
         def judge(network: ort.InferenceSession) -> list[Sound]:
             pairs = zip(windows(near), windows(far), strict=True)
-            return [self._judge(network, *pair) for pair in pairs]
+            return [self._judge(network, *pair, turn) for pair in pairs]
 
         return await self._network.run(judge, _SECONDS)
 
     def mistaken(self) -> None:
         self._echo.mistaken()
 
-    def _judge(self, network: ort.InferenceSession, near: Pcm, far: Pcm) -> Sound:
+    def _judge(self, network: ort.InferenceSession, near: Pcm, far: Pcm, turn: bool) -> Sound:
         heard = _sound(self._plain.take(network, near), near)
-        if not self._echo.possible(far):
+        possible = self._echo.possible(far)
+        if not (possible or self._echo.at_work):
             return heard
         clean = self._echo.cancel(near, far)
         beyond = _sound(self._behind.take(network, clean), clean)
-        self._echo.learn(heard.p_speech >= _SPEECH)
-        return beyond if self._echo.leaks else heard
+        if not possible:
+            return heard
+        if not turn:
+            self._echo.learn(heard.p_speech >= _SPEECH)
+        return beyond if self._echo.leaks else replace(heard, foreign=beyond.p_speech >= _SPEECH)
 
 
 class _State:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,6 +14,8 @@ from joyvl_app.ports import Clock
 from joyvl_app.voice import Voice
 
 _STEP = int(HEARD_RATE * FRAME_SECONDS)
+_KEPT = 3_000  # a minute of speech
+_PAUSE = 0.4  # seconds without sound inside a sentence at most
 _LOUD = 200  # a sample that is meant to be heard
 
 
@@ -30,7 +33,7 @@ class Room:
         self._random = np.random.default_rng(7)
         self.played: list[Pcm] = []
         self.began = 0.0
-        self.last_sound = float("-inf")  # when the loudspeaker was last sent anything loud
+        self.sounded: deque[float] = deque(maxlen=_KEPT)  # when the loudspeaker was sent anything loud
 
     def say(self, t: float, samples: Pcm) -> None:
         """The person says this too, at second `t` of the room."""
@@ -45,12 +48,24 @@ class Room:
             await self._clock.sleep_until(self.began + step * FRAME_SECONDS)
             frame = self._voice.playout.frame()
             if np.abs(frame).max(initial=0) > _LOUD:
-                self.last_sound = self._clock.now()
+                self.sounded.append(self._clock.now())
             if self._keeps:
                 self.played.append(frame)
             self._air.append(resampled(frame, SPOKEN_RATE, HEARD_RATE)[:_STEP])
             heard = self._microphone(step - 1, self._air.pop(0))
             self._voice.listen(AudioChunk(self._clock.now() - FRAME_SECONDS, HEARD_RATE, heard))
+
+    def first_sound(self, since: float) -> float | None:
+        """When the loudspeaker first sounded after that."""
+        return next((t for t in self.sounded if t >= since), None)
+
+    def silent_from(self, since: float) -> float:
+        """When what sounded at `since` came to its end."""
+        last = since
+        for t in self.sounded:
+            if last <= t <= last + _PAUSE:
+                last = t
+        return last
 
     def sound(self) -> Pcm:
         """All that was played, 24 kHz."""

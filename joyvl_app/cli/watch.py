@@ -12,16 +12,17 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from joyvl_app.build import Providers, build_providers, chosen_decider
-from joyvl_app.errors import BadInput
+from joyvl_app.errors import BadInput, MissingPart
 from joyvl_app.event_log import EventLog
-from joyvl_app.events import Answered, Event, Header, Spoken, State
+from joyvl_app.events import Answered, Event, Header, Heard, Spoken, State
 from joyvl_app.parts import Controls
-from joyvl_app.ports import Source
+from joyvl_app.ports import Source, Synthesizer
 from joyvl_app.scenario import check_instruction, load_scenarios, pick_scenario
 from joyvl_app.session import Session
 from joyvl_app.settings import Settings, load_settings
 from joyvl_app.sources import open_source
-from joyvl_app.watching import make_clock, watch
+from joyvl_app.sources.sound import SoundFile, SoundSource
+from joyvl_app.watching import Sounds, make_clock, watch
 
 _RATE_PER_LOOK = 4  # pictures offered for each look taken, so that the newest is never old
 
@@ -34,6 +35,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--decider", help="default: the setting JOYVL_DECIDER")
     parser.add_argument("--pace", default="realtime", help="realtime, or fast: as fast as it decides")
     parser.add_argument("--events", type=Path, metavar="FILE", help="write the event log (JSONL) here")
+    parser.add_argument(
+        "--audio", nargs="?", const="", metavar="FILE", help="hear the source's own sound, or this file, as a microphone"
+    )
+    parser.add_argument("--audio-role", choices=("user", "scene"), default="user", help="whose voice that is (default: user)")
+    parser.add_argument("--speak", type=Path, metavar="FILE", help="write what the assistant says to this WAV file")
     parser.add_argument("--seconds", type=float, help="stop after so many seconds of the source")
     parser.add_argument("--json", action="store_true", help="print every event as a JSON line")
     parser.set_defaults(run=run)
@@ -54,24 +60,45 @@ async def _run(options: argparse.Namespace) -> None:
     controls = _controls(options, settings)
     providers = build_providers(settings, clock)
     source = open_source(options.source, settings.looks_per_tick * _RATE_PER_LOOK, settings.frame_max_side)
+    sounds = _sounds(options, providers)
     await providers.decider.start()  # a missing weight ends the command here, with its message and status
     log = _log(options, settings, source, providers)
-    session = Session("cli", providers.parts(settings), controls, clock, log, settings)
+    voices = _file_voices(providers) if options.speak else ()
+    session = Session("cli", providers.parts(settings, voices=voices), controls, clock, log, settings)
+    session.voice.role = options.audio_role
     printing = asyncio.create_task(_print_events(log, options.json, _length(source, options.seconds)))
     printing.add_done_callback(lambda _: session.stop())  # nobody reads any more, as after `| head`
     try:
-        await watch(session, source, clock, options.seconds)
+        await watch(session, source, clock, options.seconds, sounds=sounds)
     finally:
+        if sounds.loudspeaker:
+            sounds.loudspeaker.close()
         log.close(clock.now())
         await printing
         await providers.aclose()
+
+
+def _sounds(options: argparse.Namespace, providers: Providers) -> Sounds:
+    """What it hears and where its voice goes. Raises BadInput or MissingPart."""
+    microphone = None
+    if options.audio is not None:
+        if providers.voices.ears()[0] is None:
+            raise MissingPart("Nothing here recognises speech: pip install -r requirements.txt, and JOYVL_TRANSCRIBER=auto.")
+        microphone = SoundSource(Path(options.audio or options.source))
+    return Sounds(microphone, SoundFile(options.speak) if options.speak else None)
+
+
+def _file_voices(providers: Providers) -> tuple[Synthesizer, ...]:
+    """Those that sound here: a file has no browser."""
+    return tuple(voice for voice in providers.voices.chain() if voice.audible)
 
 
 def _controls(options: argparse.Namespace, settings: Settings) -> Controls:
     scenario = pick_scenario(load_scenarios(), options.scenario)
     given = "\n".join(options.instruction) if options.instruction else scenario.instruction.in_language(settings.language)
     check_instruction(given)
-    return Controls(given, scenario.sensitivity, settings.language, scenario.persona.in_language(settings.language))
+    persona = scenario.persona.in_language(settings.language)
+    return Controls(given, scenario.sensitivity, settings.language, persona, **scenario.voice.model_dump())
 
 
 def _log(options: argparse.Namespace, settings: Settings, source: Source, providers: Providers) -> EventLog:
@@ -117,6 +144,8 @@ def _line(event: Event) -> str:
     clock = f"{int(event.t // 60)}:{event.t % 60:04.1f}"
     if isinstance(event, Spoken):
         return f"{clock}  ▶ {event.text}"
+    if isinstance(event, Heard):
+        return f"{clock}  {'you:' if event.role == 'user' else '♪'} {event.text}"
     if isinstance(event, Answered) and event.card:
         return f"{clock}  ◇ {event.digest}"
     if isinstance(event, State) and event.name in ("notice", "error", "blind"):

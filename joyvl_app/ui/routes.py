@@ -49,7 +49,8 @@ class Change(BaseModel):
     instruction: str | None = Field(default=None, max_length=100_000)
     sensitivity: float | None = Field(default=None, ge=-4, le=4)
     language: Language | None = None
-    action: Literal["pause", "resume", "stop", "interrupt", "finish_turn", "ended_elsewhere"] | None = None
+    action: Literal["pause", "resume", "stop", "interrupt", "finish_turn"] | None = None
+    ended: int | None = Field(default=None, ge=0)
     cancel: str | None = Field(default=None, max_length=32)
     decider: str | None = Field(default=None, max_length=64)
     voice: str | None = Field(default=None, max_length=64)
@@ -168,10 +169,12 @@ def _apply(change: Change, seat: Seat) -> None:
         session.controls.volume = change.volume
     if change.voiced is not None:
         session.voice.be_silent(not change.voiced)
+    if change.ended is not None:
+        session.voice.ended_elsewhere(change.ended)
     if change.cancel:
         session.cancel_delegation(change.cancel)
     if change.action:
-        getattr(session.voice if change.action in ("finish_turn", "ended_elsewhere") else session, change.action)()
+        getattr(session.voice if change.action == "finish_turn" else session, change.action)()
 
 
 async def _event_stream(seat: Seat, after: int) -> AsyncIterator[str]:

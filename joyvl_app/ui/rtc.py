@@ -99,6 +99,9 @@ class Rtc(WebRTCConnectionMixin):  # type: ignore[misc]
             raise BadInput("The browser's offer of live video could not be answered.") from error
         if not isinstance(reply, dict):
             raise Busy("Too many live connections at once; pictures are sent instead.")
+        for other, handler in self.handlers.items():  # a connection that is dying must not take half of what is said
+            if other.startswith(f"{session.id}."):
+                handler.session = None
         self.handlers[webrtc_id].session = session
         for track in self.connections[webrtc_id]:
             if track.kind == "video":

@@ -112,7 +112,8 @@ def _stage(scenario: Scenario) -> str:
   <p class="jv-caption"></p>
   <div class="jv-voice" role="group" aria-label="{text("voice_bar")}">
     <button type="button" class="jv-icon jv-mic" aria-pressed="false">{text("mic_on")}</button>
-    <span class="jv-meter" role="meter" aria-label="{text("meter")}" aria-valuemin="0" aria-valuemax="100" aria-valuenow="0"><i></i></span>
+    <span class="jv-meter" role="meter" aria-label="{text("meter")}"
+      aria-valuemin="0" aria-valuemax="100" aria-valuenow="0"><i></i></span>
     <button type="button" class="jv-icon jv-talk" hidden>{text("talk")}</button>
     <label class="jv-hold"><input type="checkbox"> <span>{text("hold")}</span></label>
     <label>{text("voice")} <select class="jv-voices"></select></label>
