@@ -55,7 +55,7 @@ class Hearing:
         self._playout, self._clock = playout, clock
         self._audio = AudioQueue(settings.audio_backlog)
         self._turns: asyncio.Queue[tuple[float, Ended]] = asyncio.Queue(_TURNS)  # when the voice began, and all of it
-        self._endpointer = Endpointer(settings.turn_seconds)
+        self._endpointer = Endpointer(settings.speech_seconds)
         self._resampler = Resampler(HEARD_RATE)
         self._rest: Pcm = np.zeros(0, np.int16)
         self._running = self._hurried = False
@@ -180,9 +180,12 @@ class Hearing:
             self._turns.get_nowait()
             self._tell("I cannot keep up with what is said; a part of it is not understood.")
         self._turns.put_nowait((self._began, ended))
+        end = ended.speech.t + ended.speech.seconds
         if ended.over:
             self._hurried = False
-            self._listener.ended(ended.speech.t + ended.speech.seconds)
+            self._listener.ended(end)
+        else:
+            self._began = end  # of the next piece
 
     # --- the words ---------------------------------------------------------------------------------------------------
 

@@ -81,7 +81,7 @@ class Settings(BaseSettings):
     transcriber_seconds: float = Field(15, ge=1, le=300, description="seconds the transcriber may take for one stretch of speech")
     voice_seconds: float = Field(5, ge=0.5, le=120, description="seconds a voice may take until a sentence sounds")
     melo_model: str = Field("csukuangfj/vits-melo-tts-zh_en", description="MeloTTS for sherpa-onnx: a folder or a hub id")
-    turn_seconds: float = Field(20, ge=4, le=60, description="seconds of speech read in one piece; a monologue is cut there")
+    speech_seconds: float = Field(20, ge=4, le=60, description="seconds of speech read in one piece; a monologue is cut there")
     audio_backlog: float = Field(5, ge=1, le=60, description="seconds of microphone waiting to be heard; older is dropped")
 
     inbox_max: int = Field(32, ge=1, le=1_000, description="typed or heard sentences waiting for the next decision")

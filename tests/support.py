@@ -45,20 +45,23 @@ class Bench:
         synthesizer: Synthesizer | None = None,
         transcriber: Transcriber | None = None,
         detector: VoiceDetector | None = None,
+        voices: tuple[Synthesizer, ...] = (),
+        controls: Controls | None = None,
         instruction: str = "watch",
         pictures: bool = True,
+        clock: ManualClock | None = None,
         **changes: object,
     ) -> None:
-        self.clock = ManualClock(charge=False)
+        self.clock = clock or ManualClock(charge=False)
         self.log = EventLog()
         self.watcher: ScriptedWatcher | None = None
         self._pictures = pictures
         made = decider(self.clock) if decider else self._scripted(steps)
         answering = brain(self.clock) if brain else ScriptedBrain(self.clock)
         limits = settings(**changes)
-        voices = (synthesizer,) if synthesizer else ()
+        voices = (synthesizer,) if synthesizer else voices
         parts = Parts(made, Window(limits.chunk_seconds, limits.qa_pairs), answering, voices, transcriber, detector)
-        self.session = Session("test", parts, Controls(instruction), self.clock, self.log, limits)
+        self.session = Session("test", parts, controls or Controls(instruction), self.clock, self.log, limits)
 
     def _scripted(self, steps: Sequence[Step]) -> Decider:
         bench = self

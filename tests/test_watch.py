@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import wave
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from joyvl_app.__main__ import main
 from joyvl_app.event_log import read_log
 from joyvl_app.events import Footer
 from joyvl_app.perception import models
+from tests.speech import reading, sentence, silence, write_wav
 from tests.support import CLIPS, sign, write_clip, write_sound
 
 
@@ -108,6 +110,9 @@ def test_the_event_file_is_a_whole_log_without_secrets(
         ([str(CLIPS / "call.mp4"), "--pace", "slow"], "There is no pace 'slow'"),
         ([str(CLIPS / "call.mp4"), "--instruction", "x" * 10_000], "may have 2000 characters; this one has 10000"),
         ([str(CLIPS / "call.mp4"), "--seconds", "-1"], "--seconds must be above 0"),
+        ([str(CLIPS / "call.mp4"), "--audio"], "call.mp4 has no sound in it"),
+        ([str(CLIPS / "call.mp4"), "--audio", "none.wav"], "There is no file none.wav"),
+        ([str(CLIPS / "call.mp4"), "--speak", str(CLIPS / "call.mp4" / "a.wav")], "Cannot write the sound to"),
         ([str(CLIPS / "call.mp4"), "--events", str(CLIPS / "call.mp4" / "events.jsonl")], "Cannot write the event log"),
     ],
 )
@@ -141,6 +146,49 @@ def test_a_clip_of_noise_is_watched_without_fault(capsys: pytest.CaptureFixture[
     events = watch(capsys, str(clip), "--instruction", "Tell me when a person appears. Warn me if there is a fire.")
     assert spoken(events) == []
     assert not [event for event in events if event["type"] == "state" and event["name"] == "error"]
+
+
+def test_a_spoken_question_is_answered_aloud(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    question = np.concatenate([silence(11), sentence("How many people are there?"), silence(1)])
+    asked, answer = write_wav(tmp_path / "asked.wav", question), tmp_path / "answer.wav"
+    clip = str(CLIPS / "security.mp4")
+    events = watch(
+        capsys,
+        clip,
+        "--audio",
+        str(asked),
+        "--speak",
+        str(answer),
+        "--seconds",
+        "18",
+        "--instruction",
+        "Tell me when a dog appears.",
+    )
+    heard = next(event for event in events if event["type"] == "heard")
+    assert heard["text"].lower().startswith("how many people are there") and heard["intent"] == "ask"
+    (said,) = [event for event in events if event["type"] == "spoken"]
+    assert 0 < said["t_start"] - heard["t_end"] <= 2.5
+    with wave.open(str(answer)) as file:
+        sound = np.frombuffer(file.readframes(file.getnframes()), np.int16)
+    assert "people" in reading(sound).lower() and sound.size >= 17 * 24_000
+
+
+def test_a_soundtrack_is_heard_as_the_scene(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    clip, sound = tmp_path / "talk.mp4", np.concatenate([silence(1), sentence("Please stop everything."), silence(2)])
+    with av.open(str(clip), "w") as container:
+        video, audio = container.add_stream("libx264", rate=10), container.add_stream("aac", rate=16_000)
+        video.width, video.height, video.pix_fmt = 480, 270, "yuv420p"
+        for _ in range(50):
+            container.mux(video.encode(av.VideoFrame.from_ndarray(sign("HELLO"), format="rgb24")))
+        frame = av.AudioFrame.from_ndarray(sound[None, :], format="s16", layout="mono")
+        frame.sample_rate = 16_000
+        container.mux(audio.encode(frame))
+        container.mux([*video.encode(), *audio.encode()])
+    events = watch(capsys, str(clip), "--audio", "--audio-role", "scene", "--instruction", "Read aloud any text that appears.")
+    heard = [(event["role"], event["intent"]) for event in events if event["type"] == "heard"]
+    assert heard == [("scene", "")] and [event["text"] for event in events if event["type"] == "instruction"] == [
+        "Read aloud any text that appears."
+    ]
 
 
 def test_doctor_says_that_the_app_can_run(capsys: pytest.CaptureFixture[str]) -> None:

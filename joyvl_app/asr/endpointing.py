@@ -11,7 +11,7 @@ from joyvl_app.audio import HEARD_RATE, WINDOW
 from joyvl_app.domain import AudioChunk, Pcm, Sound
 
 STEP = WINDOW / HEARD_RATE  # seconds
-PAUSE = 0.13  # seconds of silence after which the words so far are worth reading
+PAUSE = 0.1  # seconds of silence after which the words so far are worth reading
 _SPEECH, _STILL_SPEECH = 0.5, 0.35
 _LOOK, _LOUD, _VOICED = 4, 3, 2  # of the last so many windows, so many hold speech and so many have a pitch
 _BEFORE = 12  # windows kept from before the beginning: soft first sounds belong to it
@@ -104,7 +104,8 @@ class Endpointer:
     def _cut(self) -> Ended:
         """Hand over what can be, at the quietest window of the last seconds; the rest goes on."""
         back = round(_CUT_BACK / STEP)
-        quietest = min(range(len(self._speech) - back, len(self._speech)), key=lambda n: self._speech[n][1])
+        latest_first = range(len(self._speech) - 1, len(self._speech) - back, -1)
+        quietest = min(latest_first, key=lambda n: self._speech[n][1])
         ended = Ended(self._chunk(quietest), over=False)
         self._t += quietest * STEP
         self._speech = self._speech[quietest:]

@@ -90,6 +90,7 @@ class _Talk:
         self._session, self._clock = session, clock
         self.room = Room(session.voice, clock, echo=0.05, keeps=False)
         self._events: list[Event] = []
+        self._ended = 0.0  # the last question
 
     async def listen(self) -> None:
         queue = self._session.log.listen()
@@ -102,6 +103,7 @@ class _Talk:
         ended = self._say(question) + _last_sound(sentence(question))
         heard = await self._until(lambda: self._first(Heard, ended))
         words = self._first(Hearing, ended, lambda event: bool(event.text)) or heard  # read ahead of the endpoint, mostly
+        self._ended = ended
         return float(words.t - ended)
 
     async def round(self, question: str) -> tuple[float, float, float]:
@@ -113,7 +115,7 @@ class _Talk:
         await asyncio.sleep(_BEFORE_BARGE_IN)
         onset = self._say(_BARGE_IN) + _voiced_onset(sentence(_BARGE_IN))
         await asyncio.sleep(_AFTER_IT)
-        return read, answered - (heard.t_end + _ENDPOINT), self.room.silent_from(onset) - onset
+        return read, answered - (self._ended + _ENDPOINT), self.room.silent_from(onset) - onset
 
     def _say(self, text: str) -> float:
         """The person begins in a moment; returns when."""
