@@ -57,9 +57,9 @@ class EventLog:
             _offer(listener, (self._last, event))
 
     def show(self, event: Event) -> None:
-        """To whoever listens now; nothing is kept."""
+        """To whoever listens now, without a number; nothing is kept."""
         for listener in self._listeners:
-            _offer(listener, (self._last, event))
+            _offer(listener, (0, event))
 
     def events(self) -> list[Event]:
         return [event for _, event in self._tail]

@@ -192,7 +192,8 @@ async def _event_stream(seat: Seat, after: int) -> AsyncIterator[str]:
             if item is None:
                 yield "event: end\ndata: {}\n\n"
                 return
-            yield f"id: {item[0]}\ndata: {item[1].model_dump_json()}\n\n"
+            number = f"id: {item[0]}\n" if item[0] else ""  # what is only shown is not asked for again
+            yield f"{number}data: {item[1].model_dump_json()}\n\n"
     finally:
         seat.session.log.unlisten(queue)
         seat.streams -= 1
