@@ -19,12 +19,19 @@ export class Conversation {
 
   toEnd() { if (this.following) this.list.scrollTop = this.list.scrollHeight; }
 
-  clear() { this.list.replaceChildren(); this.cards.clear(); this.empty.hidden = false; }
+  clear() { this.list.replaceChildren(); this.cards.clear(); this.sounding = null; this.empty.hidden = false; }
+
+  // It begins to sound: it stands here at once, not when it is over.
+  saying(event) { this.sounding = { key: keyOf(event), item: this.add(event.decision_t, '▶', event.text, 'spoken') }; }
 
   // What was interrupted stays legible: said, then what was left unsaid.
   spoken(event) {
-    const item = this.add(event.decision_t, '▶', event.text, event.cut ? 'cut' : 'spoken');
-    if (!event.cut || !event.unsaid) return;
+    const known = this.sounding && this.sounding.key === keyOf(event) ? this.sounding.item : null;
+    const item = known || this.add(event.decision_t, '▶', event.text, 'spoken');
+    this.sounding = null;
+    if (!event.cut) return;
+    item.classList.replace('jv-spoken', 'jv-cut');
+    if (!event.unsaid) return;
     const said = event.text.endsWith(event.unsaid) ? event.text.slice(0, event.text.length - event.unsaid.length) : '';
     const line = item.querySelector('span');
     line.replaceChildren(said, element('s', '', said ? event.unsaid : event.text));
@@ -101,6 +108,8 @@ export class Conversation {
     items.forEach((item) => item.classList.toggle('jv-chosen', item === near));
   }
 }
+
+const keyOf = (event) => `${event.decision_t} ${event.text}`;
 
 function element(tag, className, text = '') {
   const made = document.createElement(tag);

@@ -216,6 +216,8 @@ export class Stage {
   saying(event) {
     this.drafted = false;
     this.caption(event.text, clock(event.decision_t));
+    this.conversation.saying(event);
+    this.announce(event);
     this.voice.saying(event);
   }
 
@@ -223,7 +225,13 @@ export class Stage {
     this.conversation.spoken(event);
     if (event.unsaid !== event.text) this.caption(event.text, clock(event.decision_t));
     if (event.cut) this.voice.hush();
-    this.root.querySelector(event.text === this.urgent ? '.jv-alert' : '.jv-said').textContent = event.text;
+    this.announce(event);
+  }
+
+  // For screen readers; the same words in the same place are not announced twice.
+  announce(event) {
+    const line = this.root.querySelector(event.text === this.urgent ? '.jv-alert' : '.jv-said');
+    if (line.textContent !== event.text) line.textContent = event.text;
   }
 
   adjusted(event) {

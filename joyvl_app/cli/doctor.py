@@ -75,7 +75,8 @@ def _verdict() -> int:
         return 2
     choice = choose(settings)
     print(f"Decider: {choice.name}. {text(f'why_{choice.reason}').format(**choice.values)}")
-    print(f"Voices ready to speak: {', '.join(voices.offered)}. {_melo(settings)}")
+    ready = [name for name in voices.offered if name not in ("auto", "none")]
+    print(f"Speaks with: {', '.join(ready)}. {_melo(settings)}".rstrip())
     hears = voices.ears()[0]
     print(f"Hears with: {hears.name}" if hears else "Hears with: nothing, typing only (JOYVL_TRANSCRIBER)")
     print(f"Scenarios: {', '.join(scenarios)}")
