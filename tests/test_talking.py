@@ -95,6 +95,7 @@ def test_a_spoken_question_is_heard_answered_and_the_answer_sounds(address: str,
         page.locator("#conversation-video_call .jv-spoken").first.wait_for(timeout=10_000)
         assert page.locator("#conversation-video_call .jv-intent").first.inner_text() == "question or remark"
         page.screenshot(path=OUT / "talking.png", full_page=True)
+        page.wait_for_function("() => window.lastLoud > 0 && performance.now() - window.lastLoud > 800", timeout=10_000)
         answer, sound = conversation(page, "spoken")[0], heard_by_the_page(page)
     assert np.abs(sound.astype(np.int32)).max() > 3_000
     assert set(words(answer)) <= set(words(reading(sound, _RATE))), (answer, reading(sound, _RATE))
