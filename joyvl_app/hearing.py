@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -30,10 +31,20 @@ _EAR_REST = 5.0  # seconds of rest after a fault of the ear
 _REPEAT = 300.0  # seconds until the same complaint is made again
 
 
-class Listener(Protocol):
-    """Whom the user talks to: told at once that somebody speaks, then what it was (None: no words; `foreign`: certainly not the
-    assistant's own; `echoes`: its own voice comes back in this room). `understood` answers whether it was the user's.
+@dataclass(frozen=True)
+class Reading:
+    """A turn that was read: `heard` (None: no words). `foreign`: certainly not the assistant's own voice; `echoes`: that comes
+    back in this room; `last`: no other turn waits to be read.
     """
+
+    heard: Transcript | None
+    foreign: bool = True
+    echoes: bool = False
+    last: bool = True
+
+
+class Listener(Protocol):
+    """Whom the user talks to: told at once that somebody speaks, then what it was. `understood`: whether it was the user's."""
 
     @property
     def language(self) -> str: ...
@@ -42,7 +53,7 @@ class Listener(Protocol):
     def began(self, t: float) -> None: ...
     def ended(self, t: float) -> None: ...
     def partial(self, text: str) -> None: ...
-    def understood(self, heard: Transcript | None, foreign: bool, echoes: bool) -> bool: ...
+    def understood(self, reading: Reading) -> bool: ...
     def tell(self, text: str) -> None: ...
 
 
@@ -65,7 +76,7 @@ class Hearing:
         self._drafting: tuple[AudioChunk, asyncio.Task[str]] | None = None  # speech that is being read ahead
         self._to_draft: AudioChunk | None = None
         self._began = self._captioned = 0.0
-        self._faults, self._lost = 0, 0.0
+        self._faults, self._lost, self._generation = 0, 0.0, 0
         self._told: dict[str, float] = {}
 
     @property
@@ -89,13 +100,16 @@ class Hearing:
     def forget(self) -> None:
         """Nothing of what was heard so far counts any more."""
         self._audio.clear()
-        self._rest = self._rest[:0]
+        self._rest, self._hurried = self._rest[:0], False
+        self._generation += 1
+        if self._drafting:
+            self._drafting[1].cancel()
         self._drafting = self._to_draft = None
         while not self._turns.empty():
             self._turns.get_nowait()
         if self._endpointer.finish():
             self._listener.ended(self._clock.now())
-        self._listener.understood(None, True, False)
+        self._listener.understood(Reading(None))
 
     async def run(self) -> None:
         self._running = True
@@ -155,7 +169,7 @@ class Hearing:
         near, self._rest = samples[:whole], samples[whole:]
         if not whole:
             return
-        sounds = await self._ear.listen(near, self._playout.played(whole), self.turn_under_way)
+        sounds = await self._ear.listen(near, self._playout.played(whole, self._audio.seconds), self.turn_under_way)
         t = chunk.t + chunk.seconds - samples.size / HEARD_RATE
         for number, (window, sound) in enumerate(zip(windows(near), sounds, strict=True), 1):
             silence = _HURRIED if self._hurried else self._listener.endpoint
@@ -204,7 +218,8 @@ class Hearing:
             task.add_done_callback(self._drafted)
 
     def _drafted(self, task: asyncio.Task[str]) -> None:
-        if task.cancelled() or task.exception() or not self.turn_under_way:
+        mine = self._drafting is not None and self._drafting[1] is task
+        if task.cancelled() or task.exception() or not mine or not self.turn_under_way:
             return
         if text := sentence(task.result()):
             self._listener.partial(text)
@@ -213,10 +228,14 @@ class Hearing:
     async def _read(self) -> None:
         while True:
             began, ended = await self._turns.get()
+            generation = self._generation
             text = "" if self._clock.now() < self._rests_until else await self._words(ended)
+            if generation != self._generation:  # paused meanwhile: it was not meant for us
+                continue
             end = ended.speech.t + ended.speech.seconds - ended.quiet
             heard = Transcript(text, round(began, 3), round(max(began, end), 3)) if text else None
-            if not self._listener.understood(heard, ended.foreign, self._ear is not None and self._ear.echoes) and self._ear:
+            echoes = self._ear is not None and self._ear.echoes
+            if not self._listener.understood(Reading(heard, ended.foreign, echoes, self._turns.empty())) and self._ear:
                 self._ear.mistaken()
 
     async def _words(self, ended: Ended) -> str:
@@ -226,9 +245,10 @@ class Hearing:
             return text
         except Exception as error:  # whatever a plug-in raises, the next turn is read
             self._faults += 1
+            self._tell(f"What was said could not be understood; typing works. {_words_of(error)}")
             if self._faults >= _PATIENCE:  # an engine that fails again and again is left alone: each call may cost a thread
                 self._faults, self._rests_until = 0, self._clock.now() + _REST
-            self._tell(f"What was said could not be understood; typing works. {_words_of(error)}")
+                self._tell("Speech is not understood for the next minute; typing works.", always=True)
             return ""
 
     def _reading(self, ended: Ended) -> Awaitable[str]:
@@ -237,14 +257,15 @@ class Hearing:
         if self._drafting:
             (speech, task), self._drafting = self._drafting, None
             missed = ended.speech.seconds - speech.seconds
-            if speech.t == ended.speech.t and missed <= ended.quiet and not task.cancelled():
+            failed = task.done() and (task.cancelled() or task.exception() is not None)
+            if speech.t == ended.speech.t and missed <= ended.quiet and not failed:
                 return task
         return self._transcriber.transcribe(ended.speech, self._listener.language)
 
-    def _tell(self, text: str) -> None:
+    def _tell(self, text: str, always: bool = False) -> None:
         """Not the same thing again and again."""
         now = self._clock.now()
-        if now - self._told.get(text, -_REPEAT) >= _REPEAT:
+        if always or now - self._told.get(text, -_REPEAT) >= _REPEAT:
             self._told = {known: t for known, t in self._told.items() if now - t < _REPEAT} | {text: now}
             self._listener.tell(text)
 

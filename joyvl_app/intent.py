@@ -23,13 +23,16 @@ class Intent(Enum):
 
 # Politeness and impatience around a command are left out before it is looked at.
 _AROUND = re.compile(
-    r"^(?:(?:ok|okay|please|hey|now|no|could you|can you|would you|will you|just|a bit|请|麻烦|你|再|好了|快)[\s,]*)+"
-    r"|(?:[\s,]*(?:please|now|thanks?|thank you|for me|一点|一些|一会儿?|点|吧|吗|好吗|了))+[\s.!?。！]*$|[\s.!?。！]+$",
+    r"^(?:(?:(?:ok|okay|alright|all right|please|hey|now|no|just|a bit|(?:could|can|would|will) you|you can)\b|"
+    r"请|麻烦|你|再(?=说)|好了|快(?=停|别)|能|可以)[\s,]*)+"
+    r"|(?:[\s,]*(?:(?:please|now|thanks?|thank you|for me|for a (?:minute|moment|while))\b"
+    r"|一点|一些|一下|一会儿?|点|吧|吗|好吗|楚?了))+[\s.!?。！]*$"
+    r"|[\s.!?。！]+$",
     re.I,
 )
 _STOP = re.compile(
     r"stop(?: watching| it| that| everything| counting| reading)?(?:[\s,]+stop)*|cancel(?: that| it| everything)?|never ?mind|"
-    r"(?:停|停止|停下|停一下|停一停|停下来|别看|取消|不用|不用提醒|别再提醒我?|算)(?:[\s,]*停)*",
+    r"that's enough|(?:停|停止|停下|停一下|停一停|停下来|别看|取消|不用|不用提醒|别再提醒我?|不要(?:再)?提醒我?|算)(?:[\s,]*停)*",
     re.I,
 )
 _QUIET = re.compile(
@@ -41,11 +44,15 @@ _QUIET = re.compile(
 _VOICE = {
     Intent.REPEAT: r"(?:repeat|say)(?: (?:that|it|this))?(?: again| once more)|repeat(?: (?:that|it|this))?"
     r"|(?:what did you (?:just )?say|pardon(?: me)?|come again|once more)"
-    r"|说一遍|说一次|重复(?:一遍|一次|一下)?|你?(?:刚才|刚刚)说(?:的|了)?什么|没听清",
+    r"|说一遍|说一次|重复(?:一遍|一次|一下)?|你?(?:刚才|刚刚)说(?:的|了)?什么|没听清楚?",
     Intent.CONTINUE: r"(?:go on|continue|carry on|keep (?:going|talking)|finish your sentence|you were saying)"
     r"|继续(?:说)?|接着说|说下去",
-    Intent.LOUDER: r"(?:(?:speak|talk|be|say it) )?(?:a (?:bit|little) )?louder|(?:speak|turn it) up|大声|声音大|响",
-    Intent.SOFTER: r"(?:(?:speak|talk|be|say it) )?(?:a (?:bit|little) )?(?:softer|quieter|lower)|turn it down|小声|声音小|轻",
+    Intent.LOUDER: r"(?:(?:speak|talk|be|say it) )?(?:a (?:bit|little) )?louder"
+    r"|speak up|turn (?:it |the volume )?up(?: the volume)?"
+    r"|大声|声音大|响",
+    Intent.SOFTER: r"(?:(?:speak|talk|be|say it) )?(?:a (?:bit|little) )?(?:softer|quieter|lower)"
+    r"|turn (?:it |the volume )?down(?: the volume)?"
+    r"|小声|声音小|轻",
     Intent.FASTER: r"(?:(?:speak|talk) )?(?:a (?:bit|little) )?faster|说?快",
     Intent.SLOWER: r"(?:(?:speak|talk) )?(?:a (?:bit|little) )?(?:slower|more slowly)|slow down|说?慢",
     Intent.LESS: r"(?:(?:speak|talk|say something|comment) )?(?:a (?:bit|little) )?less(?: often)?"
@@ -63,14 +70,16 @@ _DO = (
 _STANDING = re.compile(
     r"^\s*(please\s+|can you\s+|could you\s+)?"
     r"(?:tell me (?:when|whenever|if|once|as soon|every|in \d|after)\b|let me know (?:when|whenever|if|once)\b|"
-    r"(?:alert|warn|notify|remind|monitor|announce|greet)\b(?! signs?\b)|watch (?:for|out)\b|look out\b|"
-    rf"(?:when|whenever|if|every|in (?:\d+|an?|one|two|three|five|ten|half)|after \d+)\b(?! you say so).*?{_DO}|"
-    rf"(?:do not|don't)\b (?:ever )?{_DO}(?<!stop)|"
-    r"count |keep (?:count|counting|an eye)\b|read (?:out|aloud|any|every|all|the|it|what)\b|comment\b|describe (?:each|every)\b|"
+    r"(?:alert|warn|notify|remind|monitor(?! is| was)|announce|greet)\b(?! signs?\b)|watch (?:for|out)\b|look out\b|"
+    rf"(?:when|whenever|if|every|in (?:\d+|an?|one|two|three|five|ten|half)|after \d+)\b(?! you say so).*?"
+    rf"(?<!\bi ){_DO}|"
+    rf"(?:do not|don't)\b (?:ever )?{_DO}(?<!stop)(?! (?:my|like|him|her|them|so|that))|"
+    r"count (?!me\b|on\b)|keep (?:count|counting|an eye)\b|read (?:out|aloud|any|every|all|the|it|what)\b|"
+    r"comment\b|describe (?:each|every)\b|"
     r"say (?:hello|hi)\b|welcome (?:every|each|people|guests|visitors|who))"
-    r"|^\s*(请|帮我|麻烦)*\s*(如果|要是|一旦|当(?!然)|每(?!天都|个人都|次都).*(?:告诉|提醒|报|说|念|数|点评|解说|通知|叫)|提醒|"
-    r"告诉我.*(时|的时候|出现)|通知|数(?!学|字|据|量)|计数|统计|朗读|念(?!书)|读出|读一下|点评|解说|"
-    r"打招呼|欢迎(?!光临|回来|你)|问候|看到.*(就|时|告诉|提醒)|有.*(就|时).*(告诉|提醒|叫|喊)|\d+\s*(秒|分钟|小时)后)",
+    r"|^\s*(请|帮我|麻烦)*\s*(如果(?!.*(?:怎么办|吗$))|要是(?!我)|一旦|当(?!然|时)|每(?!天都|个人都|次都).*(?:告诉|提醒|报|说|念|数|点评|解说|通知|叫)|提醒|"
+    r"告诉我.*(时|的时候|出现)|通知(?!.*(?:什么时候|吗))|数(?!学|字|据|量)|计数|统计|朗读|念(?!书)|读出|读一下|点评|解说|"
+    r"打招呼|欢迎(?!光临|回来|你)|问候|看到.*(就|时|告诉|提醒)|有(?!时).*(就|时).*(告诉|提醒|叫|喊)|\d+\s*(秒|分钟|小时)后)",
     re.I,
 )
 # A wish with a condition, wherever it stands: "say something when I laugh", "人数变化时告诉我", "十分钟后提醒我".
@@ -78,7 +87,7 @@ _WISH = re.compile(
     r"^(?!.*\b(?:i|we|they|he|she|you|who)(?:'ll|'d| can't| cannot| can| will| would| watch| say| tell| describe)\b)"
     r".*\b(?:tell|let me know|alert|warn|notify|say|announce|watch|summari[sz]e|describe)\b.*"
     r"\b(?:when|whenever|if|once|each (?:time|new|slide|scene)|every (?:time|new|slide|scene|\w+ (?:seconds?|minutes?|hours?)))\b"
-    r"|^(?!我|他|她|你会).*(?:时|的时候|如果|一旦|每|后|过|变化|新的).*(?:告诉|提醒|通知|警告|叫我)",
+    r"|^(?!我|他|她|你会|有时).*(?:时|的时候|如果|一旦|每|后|过|变化|新的).*(?:告诉|提醒|通知|警告|叫我)",
     re.I,
 )
 _ABOUT_IT = re.compile(r"告诉我(?:现在|画面|你)|\b(?:don't|do not) (?:worry|mind|know|think)\b", re.I)

@@ -12,6 +12,7 @@ from joyvl_app.domain import AudioChunk, Pcm
 FRAME_SECONDS = 0.02
 FRAME = int(SPOKEN_RATE * FRAME_SECONDS)  # samples
 _RECORD = 5 * HEARD_RATE  # samples of the record waiting to be compared
+_JITTER = 0.3  # seconds by which microphone and loudspeaker may be apart
 _STUCK = 1.0  # seconds of an earlier sentence still waiting when the next begins
 _NOTHING: Pcm = np.zeros(0, np.int16)
 
@@ -58,8 +59,12 @@ class Playout:
             self._record = np.concatenate([self._record, self._down.take(frame, SPOKEN_RATE)])[-_RECORD:]
         return frame
 
-    def played(self, samples: int) -> Pcm:
-        """The oldest so many samples (16 kHz) of what was played since the last call, zeros where it was less."""
+    def played(self, samples: int, waiting: float = 0.0) -> Pcm:
+        """The oldest so many samples (16 kHz) of what was played since the last call, zeros where it was less.
+
+        `waiting` seconds of the microphone will be asked about yet; what was played longer ago than that belongs to no sample.
+        """
         self.listened = True
+        self._record = self._record[-(samples + int((waiting + _JITTER) * HEARD_RATE)) :]
         part, self._record = self._record[:samples], self._record[samples:]
         return np.concatenate([part, np.zeros(samples - part.size, np.int16)])

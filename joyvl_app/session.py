@@ -224,7 +224,7 @@ class Session:
             self.tell(f"From here on, {fault}.")
         self._remember(moment, decision)
         self._act(decision, moment, group)
-        self.voice.decided()
+        self.voice.decided(bool(moment.heard))
 
     def _moment(self) -> Moment:
         controls, now = self.controls, self.clock.now()

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 
 from joyvl_app.domain import AudioChunk
 from joyvl_app.errors import JoyError
@@ -17,7 +18,8 @@ from joyvl_app.ticks import first_of
 from joyvl_app.tts.pieces import language_of, pieces
 from joyvl_app.utterance import Part, Sounding, Utterance
 
-STALE_AFTER = 8.0  # seconds a sentence may wait for the floor before its moment has passed
+STALE_AFTER = 8.0  # seconds a sentence may wait for the floor before its moment has passed …
+URGENT_STALE_AFTER = 60.0  # … and an urgent one
 _QUEUE = 8
 _AHEAD = 3.0  # seconds of audio made before it is due
 _LONGEST_PIECE = 60.0  # seconds of audio for one piece; a voice that gives more has gone wrong
@@ -41,7 +43,7 @@ class Speech:
         self._numbers = itertools.count(1)
         self._told: set[str] = set()
         self._said: deque[tuple[float, float, str]] = deque(maxlen=_QUEUE)  # what sounded, from when to when
-        self.last, self._unsaid, self._again = "", "", False
+        self.last, self._unsaid, self._resumable = "", "", ""
 
     @property
     def speaking(self) -> bool:
@@ -71,12 +73,11 @@ class Speech:
             self.last = utterance.text
             self._emit(self._spoken(utterance))
             return
-        if utterance.urgent:
+        if utterance.urgent and not (self.sounding and self.sounding.urgent):
             self._cut()
-        if utterance.urgent or utterance.reply:
-            self._waiting.appendleft(utterance)
-        else:
-            self._waiting.append(utterance)
+        rank = _rank(utterance)
+        behind = sum(_rank(waiting) < rank + (not utterance.reply) for waiting in self._waiting)
+        self._waiting.insert(behind, utterance)
         while len(self._waiting) > _QUEUE:
             oldest = next((waiting for waiting in self._waiting if not waiting.urgent), self._waiting[-1])
             self._waiting.remove(oldest)
@@ -85,6 +86,7 @@ class Speech:
 
     def interrupt(self) -> None:
         """Stop the current sentence and forget the waiting ones."""
+        self._resumable = ""
         self._drop_waiting()
         self._cut()
 
@@ -99,16 +101,19 @@ class Speech:
         """The user speaks: what is being said stops, what waited is not said; an urgent sentence comes back afterwards."""
         urgent = [utterance for utterance in self._waiting if utterance.urgent]
         if self._current and self._current[1].hardly_heard(self._clock.now()):
-            urgent.insert(0, self._current[1].utterance)
+            urgent.insert(0, replace(self._current[1].utterance, again=True))
         self._waiting = deque(utterance for utterance in self._waiting if not utterance.urgent)
         self.interrupt()
+        if self._current and not urgent:
+            self._resumable = self._current[1].unsaid(self._clock.now())
         self._waiting.extend(urgent)
         self._ready.set()
 
     def resume(self) -> None:
-        """It was cut by mistake: say the rest, once."""
-        if self.last and self._unsaid and not self._again:
-            self.say(Utterance(self.take_unsaid(), self._clock.now(), again=True))
+        """The last time it yielded was a mistake: say the rest, once."""
+        rest, self._resumable = self._resumable, ""
+        if rest:
+            self.say(Utterance(rest, self._clock.now(), again=True))
 
     def hold(self) -> None:
         self._floor.clear()
@@ -143,7 +148,7 @@ class Speech:
         return utterance.urgent and self._controls.urgent_interrupts
 
     def _is_stale(self, utterance: Utterance) -> bool:
-        return not utterance.urgent and self._clock.now() - utterance.decision_t > STALE_AFTER
+        return self._clock.now() - utterance.decision_t > (URGENT_STALE_AFTER if utterance.urgent else STALE_AFTER)
 
     def _usable(self, text: str) -> list[Synthesizer]:
         language = language_of(text)
@@ -178,8 +183,10 @@ class Speech:
     def _finish(self, sound: Sounding) -> None:
         now, utterance = self._clock.now(), sound.utterance
         unsaid = " ".join(sound.lost) if sound.finished else sound.unsaid(now)
-        self.last, self._again = utterance.text, utterance.again
-        if not sound.finished:
+        self.last = utterance.text
+        if sound.finished:
+            self._resumable = ""
+        else:
             self._unsaid = unsaid
         start = now if sound.start is None else sound.start
         if sound.start is not None:
@@ -250,3 +257,8 @@ class Speech:
         return Spoken(
             t=now, t_start=begin, t_end=now, text=utterance.text, decision_t=utterance.decision_t, cut=cut, unsaid=unsaid
         )
+
+
+def _rank(utterance: Utterance) -> int:
+    """What is urgent goes first, then what the user waits for; within a rank the newest reply, else the oldest sentence."""
+    return 0 if utterance.urgent else 1 if utterance.reply else 2

@@ -11,7 +11,7 @@ _HARDLY = 0.4  # of an urgent sentence unsaid: too little of it was heard
 
 @dataclass(frozen=True)
 class Utterance:
-    """A sentence to say. `reply`: the user has just spoken and waits for it. `again`: the rest of one that was cut by mistake."""
+    """A sentence to say. `reply`: the user has just spoken and waits for it. `again`: it was cut before."""
 
     text: str
     decision_t: float
@@ -50,7 +50,7 @@ class Sounding:
 
     def hardly_heard(self, now: float) -> bool:
         """An urgent sentence of which too little was heard."""
-        return self.utterance.urgent and len(self.unsaid(now)) > _HARDLY * len(self.utterance.text)
+        return self.utterance.urgent and not self.utterance.again and len(self.unsaid(now)) > _HARDLY * len(self.utterance.text)
 
     def unsaid(self, now: float) -> str:
         """What nobody has heard by `now`."""

@@ -10,6 +10,7 @@ from joyvl_app.domain import AudioChunk, Role, Transcript
 from joyvl_app.errors import JoyError
 from joyvl_app.events import Adjusted, Event, Hearing, Saying, Spoken
 from joyvl_app.hearing import Hearing as Microphone
+from joyvl_app.hearing import Reading
 from joyvl_app.intent import Intent, classify
 from joyvl_app.own_voice import without_own
 from joyvl_app.parts import Controls, Parts
@@ -23,6 +24,7 @@ from joyvl_app.utterance import Utterance
 _LEAN = 0.7  # by so much "speak less often" moves the sensitivity
 _LOUDER, _FASTER = 1.5, 1.2
 VOLUMES, SPEEDS, LEANS = (0.2, 3.0), (0.6, 2.0), (-3.0, 3.0)
+_HOLD = 5.0  # seconds for which the floor waits for what was said to be understood and decided
 _ECHO = 0.6  # seconds for which a sentence may still come back from the room
 _MOSTLY = 0.6  # of the time it was heard something of ours sounded: it may all be ours
 _COMMAND_WORDS = 3  # so short a command is obeyed even if the assistant was just saying the word
@@ -43,6 +45,7 @@ class Voice:
         self._microphone: Microphone | None = None
         self._languages: tuple[str, ...] = ()
         self._other_voices = asyncio.Event()
+        self._held_until = 0.0
         self._user_speaks = self._reading = self._reply_due = self._warned = False
         if parts.transcriber and parts.detector:
             self._languages = parts.transcriber.languages
@@ -83,9 +86,9 @@ class Voice:
         """Nobody speaks, and nobody waits for a reply."""
         return not (self._speech.speaking or self._user_speaks or self._reading or self._reply_due)
 
-    def decided(self) -> None:
-        """A decision was taken on what was heard: what else waits to be said may follow."""
-        self._reply_due = False
+    def decided(self, on_what_was_heard: bool) -> None:
+        """A decision was taken; if it was the one on the user's words, what else waits to be said may follow."""
+        self._reply_due = self._reply_due and not on_what_was_heard
         self._release()
 
     def say(self, text: str, t: float, urgent: bool = False, reply: bool = False) -> None:
@@ -182,17 +185,19 @@ class Voice:
         if self.role != "user":
             return
         self._user_speaks, self._reading = False, True
+        self._held_until = self._clock.now() + _HOLD
         self._status.floor("thinking")
 
     def partial(self, text: str) -> None:
         self._show_now(Hearing(t=self._clock.now(), text=text))
 
-    def understood(self, heard: Transcript | None, foreign: bool, echoes: bool) -> bool:
-        self._reading = False
-        if not self._user_speaks:
+    def understood(self, reading: Reading) -> bool:
+        self._reading = not reading.last
+        if not (self._user_speaks or self._reading):
             self._status.floor("speaking" if self._speech.sounding else None)
             self.partial("")
-        text = self._users_own(heard, foreign, echoes) if heard else ""
+        heard = reading.heard
+        text = self._users_own(heard, reading) if heard else ""
         if heard and text:
             self._take_in(replace(heard, text=text, role=self.role))
         elif heard:
@@ -203,26 +208,32 @@ class Voice:
 
     def _take_in(self, heard: Transcript) -> None:
         try:
-            self._reply_due = self._heard(heard) is Intent.ASK and heard.role == "user"
+            asked = self._heard(heard) is Intent.ASK and heard.role == "user"
+            self._reply_due = self._reply_due or asked
         except JoyError as error:
             self.tell(str(error))
 
     def _release(self) -> None:
-        """The floor is free again once the user has spoken, was understood, and the decision on it was taken."""
-        if not (self._user_speaks or self._reading or self._reply_due):
+        """The floor is free again once the user has spoken, was understood, and the decision on it was taken; or after a while,
+        for a transcriber or a decider may take very long.
+        """
+        late = self._clock.now() >= self._held_until
+        if not self._user_speaks and (late or not (self._reading or self._reply_due)):
+            if late and self._reading and not self._speech.sounding:
+                self._status.floor(None)
             self._speech.release()
 
     def tell(self, text: str) -> None:
         self._status.tell(text)
 
-    def _users_own(self, heard: Transcript, foreign: bool, echoes: bool) -> str:
+    def _users_own(self, heard: Transcript, reading: Reading) -> str:
         """Without what only came back from the loudspeaker, as far as it sounded while this was heard."""
         if classify(heard.text) in (Intent.STOP, Intent.QUIET) and len(heard.text.split()) <= _COMMAND_WORDS:
             return heard.text
-        if not foreign and self._speech.said_during(heard.t_start, heard.t_end, _ECHO)[1] >= _MOSTLY:
+        if not reading.foreign and self._speech.said_during(heard.t_start, heard.t_end, _ECHO)[1] >= _MOSTLY:
             return ""
-        said, share = self._speech.said_during(heard.t_start, heard.t_end, _ECHO if echoes else 0.0)
-        rest = without_own(heard.text, said) if said else heard.text
+        said, share = self._speech.said_during(heard.t_start, heard.t_end, _ECHO if reading.echoes else 0.0)
+        rest = without_own(heard.text, said, share * (heard.t_end - heard.t_start)) if said else heard.text
         return rest if rest or share >= _MOSTLY else heard.text
 
 

@@ -14,6 +14,7 @@ from joyvl_app.ports import Clock, Source
 from joyvl_app.session import Session
 from joyvl_app.sources.sound import SoundFile, SoundSource
 
+_HEAR_OUT = 5.0  # seconds at most after the last picture
 Cue = tuple[float, Callable[[Session], object]]  # at this second of the source, do this to the session
 
 
@@ -60,6 +61,8 @@ async def _watch(
     beside = [asyncio.create_task(work) for work in (_steer(session, clock, cues), *_sounding(session, clock, sounds))]
     try:
         await asyncio.wait((running, feeding), return_when=asyncio.FIRST_COMPLETED)
+        if sounds.microphone and not running.done():
+            await _hear_out(session, clock)
         session.stop()
         await running
         if feeding.done():
@@ -100,6 +103,15 @@ async def _listen(session: Session, sound: SoundSource, clock: Clock) -> None:
     while (chunk := await clock.timed(anext(chunks, None))) is not None:
         await clock.sleep_until(began + chunk.t + chunk.seconds)
         session.voice.listen(replace(chunk, t=began + chunk.t))
+
+
+async def _hear_out(session: Session, clock: Clock) -> None:
+    """What was being said at the end is read and decided too."""
+    session.voice.finish_turn()
+    end = clock.now() + _HEAR_OUT
+    await clock.sleep_until(clock.now() + 0.5)
+    while clock.now() < end and not session.voice.floor_free:
+        await clock.sleep_until(clock.now() + 0.1)
 
 
 async def _play(session: Session, loudspeaker: SoundFile, clock: Clock) -> None:

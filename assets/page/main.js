@@ -95,10 +95,10 @@ function visibleStage() {
 function keys(event) {
   const stage = visibleStage();
   if (!stage || event.ctrlKey || event.metaKey || event.altKey) return;
-  const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName);
+  const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName) && !/^(checkbox|range)$/.test(event.target.type);
   if (event.key === 'Escape') { stage.hush(); event.target.blur(); }
   if (typing) return;
-  const onButton = /^(BUTTON|A|SUMMARY)$/.test(event.target.tagName) || event.target.getAttribute('role') === 'tab';
+  const onButton = /^(BUTTON|A|SUMMARY|INPUT)$/.test(event.target.tagName) || event.target.getAttribute('role') === 'tab';
   if (event.key === ' ' && !onButton) { event.preventDefault(); if (stage.running) stage.pause(); else stage.start(); }
   if (event.key === '/') { event.preventDefault(); document.querySelector(`#ask-${stage.scenario.id} textarea`).focus(); }
   if (event.key === 'b') toggleBoxes();

@@ -5,6 +5,8 @@ import { current, t } from './words.js';
 const WISHES = { audio: { echoCancellation: true, noiseSuppression: true, autoGainControl: true, channelCount: 1 } };
 const METER_MS = 80;
 
+let listening = null; // one microphone a page: two sessions would answer the same sentence
+
 export class Microphone {
   constructor(root, hears, { tell, changed, released }) {
     const find = (name) => root.querySelector(`.jv-${name}`);
@@ -26,7 +28,8 @@ export class Microphone {
     if (!navigator.mediaDevices) return this.tell(t('error_mic_insecure'));
     this.opening = true;
     try {
-      this.open(await navigator.mediaDevices.getUserMedia(WISHES));
+      const stream = await navigator.mediaDevices.getUserMedia(WISHES);
+      try { this.open(stream); } catch (error) { stream.getTracks().forEach((track) => track.stop()); throw error; }
     } catch (error) {
       this.tell(t(fault(error)));
     }
@@ -36,10 +39,12 @@ export class Microphone {
 
   open(stream) {
     const [track] = stream.getAudioTracks();
+    this.measure(stream);
+    if (listening && listening !== this) listening.close();
+    listening = this;
     Object.assign(this, { stream, track });
     track.addEventListener('ended', () => { if (this.track === track) { this.close(); this.tell(t('error_mic_lost')); } });
     if (!this.hears.languages.includes(current())) this.tell(t('error_mic_language', { languages: this.hears.languages.join(', ') }));
-    this.measure(stream);
     this.gate();
     this.changed(track);
   }

@@ -91,7 +91,7 @@ export class Sender {
     const side = Math.max(this.video.videoWidth, this.video.videoHeight);
     const sendEncodings = [{ scaleResolutionDownBy: Math.max(1, side / SENT_SIDE), maxFramerate: SENT_FPS }];
     pc.addTransceiver(track, { direction: 'sendonly', streams: [this.stream], sendEncodings });
-    this.audio = pc.addTransceiver(this.microphone || 'audio', { direction: 'sendrecv' }); // both ways, whoever speaks first
+    this.audio = pc.addTransceiver((!this.held && this.microphone) || 'audio', { direction: 'sendrecv' }); // both ways, whoever speaks first
     pc.ontrack = (event) => event.track.kind === 'audio' && this.onVoice(event.track);
     pc.createDataChannel('text'); // the server reads frames once it is open
     await pc.setLocalDescription(await pc.createOffer());
@@ -128,17 +128,20 @@ export class Sender {
     } catch { /* the event stream tells when the server is gone */ } finally { this.sending = false; }
   }
 
-  // While paused nothing leaves the page: a camera sends black, pictures stop.
+  // While paused nothing leaves the page: a camera sends black, pictures and the microphone stop.
   hold(paused) {
     this.held = paused;
     this.stream.getVideoTracks().forEach((track) => { track.enabled = !paused; });
+    this.sendMicrophone();
   }
 
   // The microphone's track, or null for none; the connection stays as it is.
   hear(track) {
     this.microphone = track;
-    if (this.audio && this.pc) this.audio.sender.replaceTrack(track);
+    this.sendMicrophone();
   }
+
+  sendMicrophone() { if (this.audio && this.pc) this.audio.sender.replaceTrack(this.held ? null : this.microphone); }
 
   hangUp() { if (this.pc) this.pc.close(); this.pc = null; }
 

@@ -6,15 +6,18 @@ import { t } from './words.js';
 const SPEEDS = [0.8, 1, 1.2, 1.5];
 const NAMED = ['auto', 'none', 'browser'];
 
+const bars = []; // mute is the page's: whichever tab is in view, it silences all
+
 export class VoiceBar {
   constructor(root, page, { send, tell }) {
     const find = (name) => root.querySelector(`.jv-${name}`);
-    Object.assign(this, { page, send, tell, mode: '', sender: null, chosenSpeed: 1, muted: localStorage.getItem('joyvl-mute') === 'yes',
+    Object.assign(this, { page, send, tell, mode: '', sender: null, chosenSpeed: 1, volume: 1, muted: localStorage.getItem('joyvl-mute') === 'yes',
       voices: find('voices'), speed: find('speed'), muteButton: find('mute'), hearing: find('hearing'), audio: root.querySelector('audio') });
     this.microphone = new Microphone(root, page.hears, { tell, changed: (track) => this.heardBy(track), released: () => this.sender && send({ action: 'finish_turn' }) });
     this.muteButton.onclick = () => this.mute();
     this.voices.onchange = () => { localStorage.setItem('joyvl-voice', this.voices.value); this.hush(); this.send({ voice: this.voices.value }); };
     this.speed.onchange = () => { this.chosenSpeed = Number(this.speed.value); this.send({ speed: this.chosenSpeed }); };
+    bars.push(this);
     this.label();
   }
 
@@ -31,7 +34,7 @@ export class VoiceBar {
   wishes() { return { voice: this.voices.value, voiced: !this.muted, speed: this.chosenSpeed }; }
 
   // The user said "slower": a pace that is not among the usual ones is shown too.
-  adjusted(event) { this.chosenSpeed = event.speed; this.showSpeed(); }
+  adjusted(event) { this.chosenSpeed = event.speed; this.volume = event.volume; this.showSpeed(); }
 
   showSpeed() {
     const speeds = [...new Set([...SPEEDS, this.chosenSpeed])].sort((a, b) => a - b);
@@ -58,6 +61,7 @@ export class VoiceBar {
     const words = new SpeechSynthesisUtterance(event.text);
     words.lang = /[\u3400-\u9fff]/.test(event.text) ? 'zh-CN' : 'en-US';
     words.rate = this.chosenSpeed;
+    words.volume = Math.min(1, this.volume); // a browser's own voice is not louder than it is
     words.onend = () => event.voice === 'browser' && this.send({ ended: event.number });
     speechSynthesis.speak(words);
   }
@@ -65,11 +69,15 @@ export class VoiceBar {
   hush() { if (window.speechSynthesis) speechSynthesis.cancel(); }
 
   mute() {
-    this.muted = !this.muted;
-    localStorage.setItem('joyvl-mute', this.muted ? 'yes' : 'no');
-    this.audio.muted = this.muted;
-    if (this.muted) this.hush();
-    this.send({ voiced: !this.muted });
+    const muted = !this.muted;
+    localStorage.setItem('joyvl-mute', muted ? 'yes' : 'no');
+    if (muted) this.hush();
+    bars.forEach((bar) => bar.beMuted(muted));
+  }
+
+  beMuted(muted) {
+    this.muted = this.audio.muted = muted;
+    this.send({ voiced: !muted });
     this.showMute();
   }
 

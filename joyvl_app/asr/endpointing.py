@@ -35,7 +35,7 @@ class Paused:
 @dataclass(frozen=True, eq=False)
 class Ended:
     """The whole `speech`, the last `quiet` seconds of it silence. `over` is false when it was only cut for its length,
-    `foreign` when all of it may be the assistant's own voice.
+    `foreign` when there is more in it than may come back of the assistant's own voice.
     """
 
     speech: AudioChunk

@@ -70,7 +70,7 @@ class SoundFile:
 
     def __init__(self, path: Path) -> None:
         try:
-            self._file = wave.open(str(path), "wb")
+            self._file = wave.open(path.open("wb"), "wb")
         except OSError as error:
             raise BadInput(f"Cannot write the sound to {path}: {error.strerror}.") from error
         self._file.setnchannels(1)
