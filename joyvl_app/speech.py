@@ -104,7 +104,7 @@ class Speech:
             urgent.insert(0, replace(self._current[1].utterance, again=True))
         self._waiting = deque(utterance for utterance in self._waiting if not utterance.urgent)
         self.interrupt()
-        if self._current and not urgent:
+        if self._current and not urgent and not self._current[1].utterance.again:
             self._resumable = self._current[1].unsaid(self._clock.now())
         self._waiting.extend(urgent)
         self._ready.set()

@@ -34,7 +34,7 @@ async def simulated_call() -> dict[str, float]:
     clock, settings = ManualClock(), Settings.model_validate({"synthesizer": "hibari"})
     providers = build_providers(settings, clock)
     voices = providers.voices.chain()[:1]
-    await voices[0].start()
+    await clock.drive(voices[0].start())
     turns = round(_MINUTES * 60 / _EVERY) - 1
     steps = [Step(8.0 + number * _EVERY, Respond(_ANSWER, 0.9)) for number in range(turns)]
     transcriber, detector = providers.voices.ears()
