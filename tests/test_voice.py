@@ -214,8 +214,8 @@ class Endless(ScriptedSynthesizer):
 
 
 async def test_a_voice_that_never_ends_is_given_up() -> None:
-    call = Call(respond(1, "Endless."), respond(100, "After it."), synthesizer=Endless())
-    await call.run(180)
+    call = Call(respond(1, "Endless."), respond(75, "After it."), synthesizer=Endless())
+    await call.run(100)
     assert call.of(Spoken)[0].t_end < 70 and call.of(Spoken)[-1].text == "After it."
 
 
@@ -376,10 +376,10 @@ async def test_a_released_key_ends_the_turn_without_the_long_silence() -> None:
 
 
 async def test_a_monologue_is_read_in_pieces_and_bounded() -> None:
-    call = Call(said=((1.0, 300.0, ""),), transcriber=ScriptedTranscriber())
-    await call.run(310)
+    call = Call(said=((1.0, 90.0, ""),), transcriber=ScriptedTranscriber())
+    await call.run(95)
     turns = call.of(Heard)
-    assert 15 <= len(turns) <= 20 and all(turn.t_end - turn.t_start <= 20 for turn in turns)
+    assert 5 <= len(turns) <= 6 and all(turn.t_end - turn.t_start <= 20 for turn in turns)
 
 
 async def test_odd_sound_does_no_harm() -> None:

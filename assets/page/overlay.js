@@ -3,6 +3,7 @@
 
 const FRESH_MS = 2500;
 const AHEAD_SECONDS = 0.7; // people turn round
+const GONE = 0.02; // of the picture's side
 const STILL = 0.02; // of the picture a second: slower is the detector's own trembling
 
 export class Overlay {
@@ -56,7 +57,8 @@ function drift(before, box, passed) {
 
 function drawBox(pen, box, ahead, at) {
   const [dx, dy] = box.drift.map((speed) => speed * ahead);
-  const [x0, y0, x1, y1] = [box.xyxy[0] + dx, box.xyxy[1] + dy, box.xyxy[2] + dx, box.xyxy[3] + dy];
+  const [x0, y0, x1, y1] = [box.xyxy[0] + dx, box.xyxy[1] + dy, box.xyxy[2] + dx, box.xyxy[3] + dy].map((edge) => Math.min(1, Math.max(0, edge)));
+  if (x1 - x0 < GONE || y1 - y0 < GONE) return; // it has walked out of the picture
   const [x, y, w, h] = [at.x + x0 * at.w, at.y + y0 * at.h, (x1 - x0) * at.w, (y1 - y0) * at.h];
   const [line, ground] = box.label === 'flame' ? ['#fb7185', '#be123c'] : ['#2dd4bf', '#0f766e'];
   pen.lineWidth = 2;
