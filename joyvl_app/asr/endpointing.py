@@ -11,10 +11,10 @@ from joyvl_app.audio import HEARD_RATE, WINDOW
 from joyvl_app.domain import AudioChunk, Pcm, Sound
 
 STEP = WINDOW / HEARD_RATE  # seconds
-PAUSE = 0.1  # seconds of silence after which the words so far are worth reading
+PAUSE = 0.064  # seconds of silence after which the words so far are worth reading
 _SPEECH, _STILL_SPEECH = 0.5, 0.35
 _LOOK, _LOUD, _VOICED = 4, 3, 2  # of the last so many windows, so many hold speech and so many have a pitch
-_BEFORE = 12  # windows kept from before the beginning: soft first sounds belong to it
+_BEFORE = 10  # windows kept from before the beginning: soft first sounds belong to it
 _CUT_BACK = 3.0  # seconds in which an overlong turn is cut, where it is quietest
 
 
