@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from joyvl_app.choice import choose, obstacle
 from joyvl_app.deciders.gate import Gated
-from joyvl_app.memory.window import Window
-from joyvl_app.parts import Parts
+from joyvl_app.memory.archive import Archive
+from joyvl_app.memory.memories import Memories, Visit, make_summarizer
+from joyvl_app.parts import Controls, Parts
 from joyvl_app.ports import Brain, Clock, Decider, Synthesizer
 from joyvl_app.registry import Entry, Registry
 from joyvl_app.settings import Settings
@@ -53,6 +55,24 @@ def _openai_chat(clock: Clock, settings: Settings) -> Decider:
     return OpenAiDecider(clock, settings)
 
 
+def _memory_brain(clock: Clock, settings: Settings) -> Brain:
+    from joyvl_app.brain.recall import MemoryBrain
+
+    return MemoryBrain(clock)
+
+
+def _agent(clock: Clock, settings: Settings) -> Brain:
+    from joyvl_app.brain.agent import AgentBrain
+
+    return AgentBrain(clock, settings)
+
+
+def _local(clock: Clock, settings: Settings) -> Brain:
+    from joyvl_app.brain.local import local_brain
+
+    return local_brain(clock, settings)
+
+
 def _canned(clock: Clock, settings: Settings) -> Brain:
     from joyvl_app.brain.canned import CannedBrain
 
@@ -69,6 +89,9 @@ _EYES = (("onnxruntime", "onnxruntime"), ("rapidocr", "rapidocr"), ("cv2", "open
 
 _MODEL = (("torch", "torch"), ("transformers", "transformers"), ("accelerate", "accelerate"))
 _CLIENT = (("openai", "openai"),)
+_TOOLS = (("pint", "pint"), ("simpleeval", "simpleeval"))
+_AGENT = (("langchain", "langchain"),)
+_GGUF = (("xllamacpp", "xllamacpp"),)
 
 COSTLY = ("vlm", "openai_chat")  # worth a gate in front
 
@@ -81,6 +104,9 @@ DECIDERS.add("chatty", Entry(_chatty, "baseline: speaks every second"))
 DECIDERS.add("scripted", Entry(_scripted_decider, "follows a script; for demos and tests"))
 
 BRAINS: Registry[Brain] = Registry("brain")
+BRAINS.add("memory", Entry(_memory_brain, "answers from memory, clock and calculator alone", _TOOLS))
+BRAINS.add("agent", Entry(_agent, "a chat model with read-only tools (JOYVL_BRAIN_MODEL)", (*_TOOLS, *_AGENT)))
+BRAINS.add("local", Entry(_local, "a GGUF model on this machine (JOYVL_BRAIN_MODEL=FILE.gguf)", (*_TOOLS, *_AGENT, *_GGUF)))
 BRAINS.add("canned", Entry(_canned, "says that no brain is connected"))
 BRAINS.add("scripted", Entry(_scripted_brain, "prepared answers; for demos and tests"))
 
@@ -124,15 +150,26 @@ class Providers:
     chosen: str
     brain: Brain
     voices: Voices
+    memories: Memories
+    clock: Clock
 
     @property
     def decider(self) -> Decider:
         return self.deciders.get(self.chosen)
 
-    def parts(self, settings: Settings, decider: str = "", voices: tuple[Synthesizer, ...] = ()) -> Parts:
-        """One session's parts: the shared providers (with the chosen decider or this one), a memory of its own, these voices."""
-        memory = Window(settings.chunk_seconds, settings.qa_pairs)
-        name = decider or self.chosen
+    def parts(
+        self,
+        settings: Settings,
+        controls: Controls,
+        visit: Visit,
+        voices: tuple[Synthesizer, ...] = (),
+        clock: Clock | None = None,
+    ) -> Parts:
+        """One session's parts: the shared providers (the decider that its visit names), these voices, and a memory of its own on
+        its `clock`, with key frames in the archive as long as its user wants them.
+        """
+        name = visit.decider or self.chosen
+        memory = self.memories.make(visit, clock or self.clock, lambda: controls.pictures)
         by_itself = settings.decider == "auto" and name == self.chosen != "embedded"
         fallback = (lambda: self.deciders.gated("embedded")) if by_itself else None
         transcriber, detector = self.voices.ears()
@@ -141,6 +178,7 @@ class Providers:
     async def aclose(self) -> None:
         await self.deciders.aclose()
         await self.brain.aclose()
+        await self.memories.aclose()
         await self.voices.aclose()
 
 
@@ -157,9 +195,18 @@ def chosen_decider(settings: Settings) -> str:
     return choose(settings).name
 
 
-def build_providers(settings: Settings, clock: Clock) -> Providers:
-    """The providers that the settings name. Raises BadInput or MissingPart."""
+def chosen_brain(settings: Settings) -> str:
+    """The name of the brain that the settings mean: the agent as soon as it has a model."""
+    if settings.brain != "auto":
+        return settings.brain
+    model = settings.brain_model
+    return "memory" if not model else "local" if model.endswith(".gguf") else "agent"
+
+
+def build_providers(settings: Settings, clock: Clock, open_archive: Callable[[], Archive | None] = lambda: None) -> Providers:
+    """The providers that the settings name; the archive is opened last. Raises BadInput or MissingPart."""
     deciders, chosen = Deciders(settings, clock), chosen_decider(settings)
     deciders.get(chosen)
-    brain = BRAINS.make(settings.brain, clock, settings)
-    return Providers(deciders, chosen, brain, Voices(settings, clock))
+    brain = BRAINS.make(chosen_brain(settings), clock, settings)
+    voices, summarizer = Voices(settings, clock), make_summarizer(settings)
+    return Providers(deciders, chosen, brain, voices, Memories(settings, summarizer, open_archive()), clock)

@@ -1,4 +1,8 @@
-"""The life of delegated questions: bounded in number, time and size; a failure becomes a failed Answer."""
+"""The life of delegated questions: bounded in number, time and size; a failure becomes a failed Answer.
+
+An answer that comes after the user has turned to something else is offered, not blurted. What a brain wants to do to the world
+is asked of the user first, and expires to "no".
+"""
 
 from __future__ import annotations
 
@@ -6,106 +10,210 @@ import asyncio
 import itertools
 import re
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from joyvl_app.domain import Answer, AnswerStatus, Delegation
-from joyvl_app.errors import JoyError
-from joyvl_app.events import Answered, DelegationChanged, DelegationState, Event
+from joyvl_app.errors import words_of
+from joyvl_app.events import Answered, DelegationChanged, DelegationState, Event, Permission, PermissionState
 from joyvl_app.ports import Brain, Clock, SessionTools
 from joyvl_app.ticks import within
 
 _MAX_DIGEST = 400
+_MAX_STEP = 200
+_MAX_STEPS = 40  # shown of one question; a brain that goes on is not heard
+_PATIENCE = 15.0  # seconds within which an answer still belongs to what the user says now
+_OFFER_STANDS = 60.0
 _WORDS = re.compile(r"[一-鿿]|[^\W一-鿿]+")
+
+
+@dataclass(frozen=True)
+class Limits:
+    at_most: int
+    seconds: float
+    card_chars: int
+    permission_seconds: float
+
+
+@dataclass
+class _Unsaid:
+    """An answer that waits to be said; `offer` is said in its place when the topic has moved on."""
+
+    answer: Answer
+    since: float
+    offer: str = ""
+    offered_at: float | None = None
+
+    def shown(self) -> Answer:
+        return replace(self.answer, digest=self.offer) if self.offer else self.answer
+
+
+class _Errand:
+    """One question's line to the user: its steps, and leave to act."""
+
+    def __init__(self, task: Delegation, owner: Delegations) -> None:
+        self._task, self._owner = task, owner
+        self._steps = itertools.count(1)
+
+    def report(self, step: str) -> None:
+        if next(self._steps) <= _MAX_STEPS:
+            self._owner.change(self._task, "running", " ".join(step.split())[:_MAX_STEP])
+
+    async def allowed(self, action: str, details: str) -> bool:
+        return await self._owner.ask(self._task, action, details)
 
 
 class Delegations:
     """Runs each question in the background, pushes its answer through `deliver`, and keeps it until it was said."""
 
-    def __init__(
-        self,
-        brain: Brain,
-        tools: SessionTools,
-        clock: Clock,
-        emit: Callable[[Event], None],
-        deliver: Callable[[], None],
-        *,
-        at_most: int,
-        seconds: float,
-        card_chars: int,
-    ) -> None:
+    def __init__(self, brain: Brain, tools: SessionTools, clock: Clock, emit: Callable[[Event], None],
+                 deliver: Callable[[], None], limits: Limits) -> None:  # fmt: skip
         self._brain, self._tools, self._clock = brain, tools, clock
-        self._emit, self._deliver = emit, deliver
-        self._at_most, self._seconds, self._card_chars = at_most, seconds, card_chars
-        self._numbers = itertools.count(1)
-        self._running: dict[str, tuple[Delegation, asyncio.Task[None]]] = {}
-        self._unsaid: dict[str, tuple[Answer, float]] = {}
+        self._emit, self._deliver, self._limits = emit, deliver, limits
+        self._numbers, self._requests = itertools.count(1), itertools.count(1)
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._unsaid: dict[str, _Unsaid] = {}
+        self._asked: dict[tuple[str, int], asyncio.Future[bool]] = {}
+        self._topic = 0
+
+    # --- answers that wait ---------------------------------------------------------------------------------------
 
     @property
     def unsaid(self) -> tuple[Answer, ...]:
-        return tuple(answer for answer, _ in self._unsaid.values())
+        return tuple(waiting.shown() for waiting in self._unsaid.values() if waiting.offered_at is None)
 
     def overdue(self, wait: float, floor_free_at: float) -> Answer | None:
         """The oldest answer that has been ready and unsaid for `wait` seconds of a free floor."""
         now = self._clock.now()
-        ready = (answer for answer, since in self._unsaid.values() if now - max(since, floor_free_at) >= wait)
-        return next(ready, None)
+        ready = (waiting for waiting in self._unsaid.values() if waiting.offered_at is None)
+        due = (waiting.shown() for waiting in ready if now - max(waiting.since, floor_free_at) >= wait)
+        return next(due, None)
 
-    def submit(self, question: str, group: asyncio.TaskGroup) -> None:
-        task = Delegation(f"d{next(self._numbers)}", question, self._clock.now())
-        self._change(task, "submitted")
-        if len(self._running) >= self._at_most:
-            self._finish(task, Answer(task.id, "failed", "I am already looking into several things; ask me again soon."))
-            return
-        self._running[task.id] = (task, group.create_task(self._solve(task)))
+    @property
+    def offering(self) -> bool:
+        """Whether a "tell me" would mean an answer."""
+        now = self._clock.now()
+        for number, waiting in list(self._unsaid.items()):
+            if waiting.offered_at is not None and now - waiting.offered_at > _OFFER_STANDS:
+                del self._unsaid[number]
+        return any(waiting.offered_at is not None for waiting in self._unsaid.values())
 
-    def cancel(self, delegation_id: str) -> None:
-        if found := self._running.get(delegation_id):
-            found[1].cancel()
+    def accepted(self, delegation_id: str = "") -> Answer | None:
+        """The answer that the user wants to hear now: the one last offered, or the one named."""
+        offered = [number for number, waiting in self._unsaid.items() if waiting.offer and delegation_id in ("", number)]
+        if not offered:
+            return None
+        self._unsaid[offered[-1]].offer = ""
+        return self._unsaid[offered[-1]].answer
 
     def was_said(self, text: str) -> None:
         """Note which ready answers a spoken text has passed on."""
-        for answer in self.unsaid:
-            if _shares_words(answer.digest, text):
-                self._unsaid.pop(answer.id)
-                self._emit(Answered(t=self._clock.now(), id=answer.id, state="spoken", digest=answer.digest))
+        now = self._clock.now()
+        for number, waiting in list(self._unsaid.items()):
+            if not _shares_words(waiting.shown().digest, text):
+                continue
+            if waiting.offer:
+                waiting.offered_at = now
+                continue
+            del self._unsaid[number]
+            answer = waiting.answer
+            self._emit(Answered(t=now, id=answer.id, state="spoken", digest=answer.digest))
+
+    def topic_moved(self) -> None:
+        """The user has said something else."""
+        self._topic += 1
+
+    # --- questions -----------------------------------------------------------------------------------------------
+
+    def submit(self, task: Delegation, group: asyncio.TaskGroup) -> None:
+        """Hand a question to the brain; its `id` is given here."""
+        task = replace(task, id=f"d{next(self._numbers)}")
+        self.change(task, "submitted")
+        if len(self._running) >= self._limits.at_most:
+            busy = _IN_WORDS["busy"][task.language == "zh"]
+            self._finish(task, Answer(task.id, "failed", busy), self._topic)
+            return
+        self._running[task.id] = group.create_task(self._solve(task, self._topic))
+
+    def cancel(self, delegation_id: str) -> None:
+        if found := self._running.get(delegation_id):
+            found.cancel()
 
     def close(self) -> None:
-        for _, job in self._running.values():
+        for job in self._running.values():
             job.cancel()
 
-    async def _solve(self, task: Delegation) -> None:
-        def report(step: str) -> None:
-            self._change(task, "running", step[:200])
-
-        self._change(task, "running")
+    async def _solve(self, task: Delegation, topic: int) -> None:
+        self.change(task, "running")
         try:
-            self._finish(task, await self._within_limits(task, report))
+            self._finish(task, await self._within_limits(task), topic)
         except asyncio.CancelledError:
-            self._finish(task, Answer(task.id, "cancelled", ""))
+            self._finish(task, Answer(task.id, "cancelled", ""), topic)
             raise
 
-    async def _within_limits(self, task: Delegation, report: Callable[[str], None]) -> Answer:
+    async def _within_limits(self, task: Delegation) -> Answer:
+        zh = task.language == "zh"
         try:
-            return await within(self._clock, self._seconds, self._brain.solve(task, self._tools, report))
+            return await within(self._clock, self._limits.seconds, self._brain.solve(task, self._tools, _Errand(task, self)))
         except TimeoutError:
-            return Answer(task.id, "timed_out", "I could not find that out in time.")
-        except JoyError as error:
-            return Answer(task.id, "failed", str(error))
+            return Answer(task.id, "timed_out", _IN_WORDS["late"][zh])
         except Exception as error:  # a plug-in's fault must not end the watch
-            return Answer(task.id, "failed", f"I could not find that out ({type(error).__name__}).")
+            return Answer(task.id, "failed", _IN_WORDS["failed"][zh], words_of(error))
 
-    def _finish(self, task: Delegation, answer: Answer) -> None:
+    def _finish(self, task: Delegation, answer: Answer, topic: int) -> None:
         self._running.pop(task.id, None)
-        answer = Answer(answer.id, answer.status, answer.digest[:_MAX_DIGEST], answer.card[: self._card_chars])
+        for key in [key for key in self._asked if key[0] == task.id]:
+            self._asked.pop(key).cancel()
+        digest = " ".join(str(answer.digest).split())[:_MAX_DIGEST]
+        answer = replace(answer, id=task.id, digest=digest, card=str(answer.card)[: self._limits.card_chars])
         state: DelegationState = _STATES[answer.status]
-        self._change(task, state)
+        self.change(task, state)
         now = self._clock.now()
-        self._emit(Answered(t=now, id=answer.id, state=state, digest=answer.digest, card=answer.card))
-        if answer.digest:
-            self._unsaid[answer.id] = (answer, now)
-            self._deliver()
+        self._emit(Answered(t=now, id=task.id, state=state, digest=digest, card=answer.card, frames=answer.frames[:4]))
+        if not digest:
+            return
+        moved_on = topic != self._topic and now - task.t > _PATIENCE
+        offer = _IN_WORDS["offer"][task.language == "zh"].format(question=_short(task.question)) if moved_on else ""
+        self._unsaid[task.id] = _Unsaid(answer, now, offer)
+        while len(self._unsaid) > 2 * self._limits.at_most:
+            del self._unsaid[next(iter(self._unsaid))]
+        self._deliver()
 
-    def _change(self, task: Delegation, state: DelegationState, detail: str = "") -> None:
-        self._emit(DelegationChanged(t=self._clock.now(), id=task.id, state=state, question=task.question, detail=detail))
+    def change(self, task: Delegation, state: DelegationState, detail: str = "") -> None:
+        if state != "running" or task.id in self._running:  # nothing is heard of what was given up
+            self._emit(DelegationChanged(t=self._clock.now(), id=task.id, state=state, question=task.question, detail=detail))
+
+    # --- leave to act ----------------------------------------------------------------------------------------------
+
+    async def ask(self, task: Delegation, action: str, details: str) -> bool:
+        """Whether the user allows an action; nobody's word for some seconds is a "no"."""
+        if task.id not in self._running:
+            return False
+        key = (task.id, next(self._requests))
+        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._asked[key] = future
+
+        def told(state: PermissionState) -> None:
+            self._emit(
+                Permission(t=self._clock.now(), id=task.id, request=key[1], action=action[:_MAX_STEP], details=details[:2_000],
+                           seconds=self._limits.permission_seconds, state=state)
+            )  # fmt: skip
+
+        told("asked")
+        try:
+            granted = await within(self._clock, self._limits.permission_seconds, future)
+        except TimeoutError:
+            told("expired")
+            return False
+        finally:
+            self._asked.pop(key, None)
+        told("granted" if granted else "refused")
+        return granted
+
+    def decide(self, delegation_id: str, request: int, granted: bool) -> None:
+        """The user's word on what a brain wants to do."""
+        future = self._asked.get((delegation_id, request))
+        if future and not future.done():
+            future.set_result(granted)
 
 
 _STATES: dict[AnswerStatus, DelegationState] = {
@@ -114,6 +222,18 @@ _STATES: dict[AnswerStatus, DelegationState] = {
     "timed_out": "timed_out",
     "cancelled": "cancelled",
 }
+
+_IN_WORDS: dict[str, tuple[str, str]] = {
+    "busy": ("I am already looking into several things; ask me again soon.", "我正在查好几件事，请稍后再问。"),
+    "late": ("I could not find that out in time.", "我没能及时查出来。"),
+    "failed": ("I could not find that out.", "我没能查出来。"),
+    "offer": ("I have found something about “{question}”. Shall I tell you?", "关于“{question}”我查到了，要说给你听吗？"),
+}
+
+
+def _short(question: str) -> str:
+    line = " ".join(question.split())
+    return line if len(line) <= 60 else line[:59].rstrip() + "…"
 
 
 def _shares_words(digest: str, text: str) -> bool:

@@ -7,7 +7,7 @@ Boxes are fractions of the picture, so they survive any rescaling between camera
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -129,21 +129,27 @@ Decision = Silence | Respond | Delegate
 
 @dataclass(frozen=True)
 class Delegation:
-    """A question handed to the brain at session second `t`."""
+    """A question handed to the brain at session second `t`. The decider worded it; `asked` and `instruction` are what the
+    user said, the only words in it that anybody may be trusted to have meant.
+    """
 
     id: str
     question: str
     t: float
+    asked: str = ""
+    instruction: str = ""
+    language: str = "en"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of a delegation: one sentence to say (`digest`) and a card to show (Markdown)."""
+    """What came of a delegation: one sentence to say (`digest`), a card to show (Markdown), and the seconds of its pictures."""
 
     id: str
     status: AnswerStatus
     digest: str
     card: str = ""
+    frames: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -181,12 +187,52 @@ class Moment:
 
 
 @dataclass(frozen=True)
-class Segment:
-    """A closed stretch of a session to be summarised: its time range and what was decided in it."""
+class Summary:
+    """A stretch of the past in words; long-term blocks and mid-term summaries look alike."""
 
     t_start: float
     t_end: float
-    decisions: tuple[tuple[float, Decision], ...] = field(default=())
+    text: str
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of a session to be put into `most_tokens`: what was decided and heard in it and some of its pictures, or
+    (for a long-term block) the summaries it is made of.
+    """
+
+    t_start: float
+    t_end: float
+    most_tokens: int
+    decisions: tuple[tuple[float, Decision], ...] = ()
+    heard: tuple[Transcript, ...] = ()
+    frames: tuple[Frame, ...] = ()
+    summaries: tuple[Summary, ...] = ()
+    language: str = "en"
+
+
+@dataclass(frozen=True)
+class Closed:
+    """A chunk of working memory that has just ended, and what was written about the stretch before it."""
+
+    id: int
+    t_start: float
+    t_end: float
+    summary: str | None
+
+
+@dataclass(frozen=True)
+class Passage:
+    """Something that the memory found: where it comes from (`kind`: screen, seen, heard, said, told, found, summary), when it
+    was, in session seconds and as wall time (`at`, seconds since 1970, of its start), and whether in the present session.
+    """
+
+    kind: str
+    t_start: float
+    t_end: float
+    at: float
+    text: str
+    here: bool = True
 
 
 def acts(p_act: float, sensitivity: float) -> bool:

@@ -26,3 +26,8 @@ class Busy(JoyError):
 
 class ProviderFailed(JoyError):
     """A decider, voice or brain failed this once; the caller logs it and goes on."""
+
+
+def words_of(error: BaseException) -> str:
+    """What may be told of any fault: our own in full, a plug-in's by its kind, for its text may hold anything."""
+    return str(error) if isinstance(error, JoyError) else f"({type(error).__name__})"

@@ -10,7 +10,7 @@ import asyncio
 import queue
 import threading
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -34,6 +34,7 @@ class EventLog:
         self._listeners: set[asyncio.Queue[tuple[int, Event] | None]] = set()
         self._closed = self._told_error = False
         self._writer = _Writer(path, max_bytes) if path else None
+        self._followers: list[Callable[[int, Event], None]] = []
 
     @property
     def write_error(self) -> str | None:
@@ -53,8 +54,16 @@ class EventLog:
         self._tail.append((self._last, event))
         if self._writer:
             self._writer.put(event.model_dump_json())
+        for follower in self._followers:
+            follower(self._last, event)
         for listener in self._listeners:
             _offer(listener, (self._last, event))
+
+    def follow(self, follower: Callable[[int, Event], None]) -> None:
+        """Call `follower` with every event and its number, those of before first. It must be quick and must not raise."""
+        for number, event in self._tail:
+            follower(number, event)
+        self._followers.append(follower)
 
     def show(self, event: Event) -> None:
         """To whoever listens now, without a number; nothing is kept."""

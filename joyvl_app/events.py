@@ -17,6 +17,7 @@ Action = Literal["silence", "respond", "delegate"]
 StateName = Literal[
     "warming_up", "watching", "thinking", "speaking", "listening", "paused", "blind", "stopped", "error", "notice"
 ]
+PermissionState = Literal["asked", "granted", "refused", "expired"]
 DelegationState = Literal["submitted", "running", "ready", "spoken", "failed", "timed_out", "cancelled"]
 
 
@@ -125,6 +126,19 @@ class Answered(_Event):
     state: DelegationState
     digest: str
     card: str = ""
+    frames: tuple[float, ...] = ()
+
+
+class Permission(_Event):
+    """The brain wants to act for delegation `id`: the user has so many `seconds` to allow it."""
+
+    type: Literal["permission"] = "permission"
+    id: str
+    request: int
+    action: str
+    details: str
+    seconds: float
+    state: PermissionState
 
 
 class Chunk(_Event):
@@ -209,6 +223,7 @@ Event = Annotated[
     | Spoken
     | DelegationChanged
     | Answered
+    | Permission
     | Chunk
     | TickLate
     | State

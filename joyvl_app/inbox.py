@@ -9,7 +9,7 @@ from dataclasses import replace
 from joyvl_app.domain import Transcript
 from joyvl_app.errors import BadInput, Busy
 from joyvl_app.events import Event, Heard, Instruction
-from joyvl_app.intent import Intent, classify, without_also
+from joyvl_app.intent import Intent, classify, is_yes, without_also
 from joyvl_app.parts import Controls
 from joyvl_app.ports import Clock
 from joyvl_app.scenario import MAX_INSTRUCTION, check_instruction
@@ -36,8 +36,9 @@ class Inbox:
             self.asked = self.asked or bool(text)
             self._emit(Instruction(t=self._clock.now(), text=text))
 
-    def hear(self, heard: Transcript) -> Intent:
-        """Take in one sentence: a question waits for the next decision, an instruction is in force at once.
+    def hear(self, heard: Transcript, offered: bool = False) -> Intent:
+        """Take in one sentence: a question waits for the next decision, an instruction is in force at once. `offered`: a "yes"
+        takes up an offer.
 
         Raises BadInput for an empty or overlong one, Busy when too many wait.
         """
@@ -47,7 +48,7 @@ class Inbox:
         if len(self._waiting) == self._waiting.maxlen:
             raise Busy("Too many sentences are waiting; let me catch up for a second.")
         heard = replace(heard, text=text)
-        intent = classify(text) if heard.role == "user" else Intent.ASK
+        intent = Intent.ASK if heard.role != "user" else Intent.TELL if offered and is_yes(text) else classify(text)
         taken_for = intent.value if heard.role == "user" else ""
         now, since, until = self._clock.now(), heard.t_start, heard.t_end
         self._emit(Heard(t=now, text=text, t_start=since, t_end=until, role=heard.role, intent=taken_for))

@@ -18,6 +18,7 @@ class Intent(Enum):
     LESS, MORE = "less", "more"  # speak less, or more often
     REPLACE = "replace"  # a new standing instruction
     APPEND = "append"  # one more standing instruction
+    TELL = "tell"  # yes, tell the answer that was offered
     ASK = "ask"  # a question or remark for the decider
 
 
@@ -61,6 +62,12 @@ _VOICE = {
     r"|多说(?:话)?",
 }
 _VOICE_COMMANDS = {intent: re.compile(pattern, re.I) for intent, pattern in _VOICE.items()}
+_YES = re.compile(
+    r"(?:(?:yes|yeah|yep|sure|ok|okay|please|go ahead|go on|do|tell me|let's hear it|what is it|what did you find)"
+    r"(?: please)?[\s,.!?]*){1,3}"
+    r"|(?:好的?|要|行|可以|请?说吧?|请讲|告诉我|是的|嗯)[\s,。，！？]*(?:告诉我|说吧)?[。！]?",
+    re.I,
+)
 _ALSO = re.compile(r"\s*(and\s+)?(also|additionally|in addition|and)\b[\s,:]*|\s*(还有|另外|同时|并且|也)[\s,,:]*", re.I)
 # What it can be asked to do, and when: a condition alone ("when I was young") asks for nothing.
 _DO = (
@@ -112,6 +119,11 @@ def classify(text: str) -> Intent:
     if not asked and not _ABOUT_IT.search(rest) and (_STANDING.search(rest) or _WISH.search(rest)):
         return Intent.REPLACE if rest == text else Intent.APPEND
     return Intent.ASK
+
+
+def is_yes(text: str) -> bool:
+    """Whether a sentence takes up an offer to tell something."""
+    return bool(_YES.fullmatch(plain(text).strip()))
 
 
 def without_also(text: str) -> str:

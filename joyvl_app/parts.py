@@ -33,6 +33,7 @@ class Controls:
     language: str = "en"
     persona: str = ""
     paused: bool = False
+    pictures: bool = False  # key frames go into the archive
     voiced: bool = True  # false: captions only
     speed: float = 1.0
     volume: float = 1.0

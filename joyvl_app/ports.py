@@ -10,10 +10,12 @@ from typing import Protocol, TypeVar, runtime_checkable
 from joyvl_app.domain import (
     Answer,
     AudioChunk,
+    Closed,
     Decision,
     Delegation,
     Frame,
     Moment,
+    Passage,
     Pcm,
     Segment,
     Sound,
@@ -143,27 +145,55 @@ class Synthesizer(Provider, Protocol):
     def stream(self, text: str, speed: float = 1.0) -> AsyncIterator[AudioChunk]: ...
 
 
-class Memory(Protocol):
-    """Owns chunk boundaries and the text prefix that a decider sees."""
+class SessionTools(Protocol):
+    """What a brain may look at, read-only. Times are seconds of this session; what was before it has negative ones."""
+
+    def now(self) -> float: ...
+    def recent(self, seconds: float) -> list[str]: ...
+    async def search(
+        self, words: str, since: float | None = None, until: float | None = None, most: int = 20, any_term: bool = True
+    ) -> list[Passage]: ...
+    async def between(self, since: float, until: float, most: int = 40) -> list[Passage]: ...
+    def latest_frame(self) -> Frame | None: ...
+    async def frame_near(self, t: float) -> Frame | None: ...
+
+
+class Memory(SessionTools, Protocol):
+    """Owns chunk boundaries and the text prefix that a decider sees; its tools are what a brain may look up.
+
+    `take` is told every event of the session's log with its number; `tell` what the user should know; `take_fault` is what is
+    wrong now, told once.
+    """
+
+    tell: Callable[[str], None]
 
     @property
     def chunk_id(self) -> int: ...
-    def observe(self, moment: Moment, decision: Decision) -> None: ...
+    def observe(self, moment: Moment, decision: Decision) -> Closed | None: ...
     def context(self) -> str: ...
+    def take(self, number: int, event: object) -> None: ...
+    def take_fault(self) -> str: ...
+    async def aclose(self) -> None: ...
 
 
 class Summarizer(Provider, Protocol):
+    """A segment in words, in at most its number of tokens (whoever gives more is cut). `sees`: it wants the segment's pictures.
+    Raises ProviderFailed.
+    """
+
+    @property
+    def sees(self) -> bool: ...
     async def summarize(self, segment: Segment) -> str: ...
 
 
-class SessionTools(Protocol):
-    """What a brain may look at, read-only."""
+class Errand(Protocol):
+    """A brain's line to the user while it works: a step to show, and leave to act on the world ("no" unless granted)."""
 
-    def recent(self, seconds: float) -> list[str]: ...
-    def latest_frame(self) -> Frame | None: ...
+    def report(self, step: str) -> None: ...
+    async def allowed(self, action: str, details: str) -> bool: ...
 
 
 class Brain(Provider, Protocol):
-    """Solves a delegated question; `report` takes one line of progress. Failures come back as a failed Answer."""
+    """Solves a delegated question. Failures come back as a failed Answer, or are raised."""
 
-    async def solve(self, task: Delegation, tools: SessionTools, report: Callable[[str], None]) -> Answer: ...
+    async def solve(self, task: Delegation, tools: SessionTools, errand: Errand) -> Answer: ...

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
 from joyvl_app.deciding import Deciding
-from joyvl_app.delegations import Delegations
-from joyvl_app.domain import Decision, Delegate, Frame, Moment, Respond, Silence, Transcript
+from joyvl_app.delegations import Delegations, Limits
+from joyvl_app.domain import Decision, Delegate, Delegation, Frame, Moment, Respond, Silence, Transcript
 from joyvl_app.errors import JoyError
 from joyvl_app.event_log import EventLog
 from joyvl_app.events import (
     Chunk,
     DeciderChanged,
-    DelegationChanged,
     Draft,
     Event,
     Heard,
@@ -36,8 +34,6 @@ from joyvl_app.status import Status
 from joyvl_app.ticks import Grid, sleep_or_wake
 from joyvl_app.voice import Voice
 
-_RECENT = 200  # events a brain may look back on
-
 
 class Session:
     """Feed it with `see` and `voice.listen`, steer it with `instruct`, `hear`, `pause` …; `run` turns seconds into events."""
@@ -54,16 +50,18 @@ class Session:
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
         self._status = Status(clock, self._emit)
-        self._recent: deque[Event] = deque(maxlen=_RECENT)
         self._resumed_at = self._floor_free_at = 0.0
         self._deciding = Deciding(session_id, parts.decider, self, parts.fallback)
         self._shown: Moment | None = None
         self._switching: asyncio.Task[None] | None = None
         self.voice = Voice(parts, controls, clock, settings, self._status, self._emit, self.log.show, self._hear)
-        self._delegations = Delegations(
-            parts.brain, self, clock, self._emit, self._wake.set,
-            at_most=settings.delegations_max, seconds=settings.delegation_seconds, card_chars=settings.answer_chars,
+        self.memory = parts.memory
+        self.memory.tell = self.tell
+        log.follow(self.memory.take)
+        limits = Limits(
+            settings.delegations_max, settings.delegation_seconds, settings.answer_chars, settings.permission_seconds
         )  # fmt: skip
+        self.delegations = Delegations(parts.brain, self.memory, clock, self._emit, self._wake.set, limits)
 
     # --- what comes in -------------------------------------------------------------------------------------------
 
@@ -79,6 +77,7 @@ class Session:
         Raises BadInput when it is too long; the old one then stays.
         """
         self._inbox.instruct(text, again)
+        self.delegations.topic_moved()
 
     def hear(self, text: str) -> Intent:
         """Take in one typed sentence; a command acts at once, everything else at a decision that starts now."""
@@ -86,9 +85,13 @@ class Session:
         return self._hear(Transcript(text, now, now))
 
     def _hear(self, heard: Transcript) -> Intent:
-        intent = self._inbox.hear(heard)
+        intent = self._inbox.hear(heard, self.delegations.offering)
+        if intent in (Intent.ASK, Intent.REPLACE, Intent.APPEND, Intent.STOP) and heard.role == "user":
+            self.delegations.topic_moved()
         if intent in (Intent.STOP, Intent.QUIET):
             self.interrupt()
+        elif intent is Intent.TELL:
+            self.tell_answer()
         elif intent in (Intent.ASK, Intent.REPLACE, Intent.APPEND):
             self._wake.set()
         else:
@@ -106,8 +109,10 @@ class Session:
             self._switching.cancel()
         self._switching = asyncio.create_task(self._switch(name, make))
 
-    def cancel_delegation(self, delegation_id: str) -> None:
-        self._delegations.cancel(delegation_id)
+    def tell_answer(self, delegation_id: str = "") -> None:
+        """Say an answer that was only offered."""
+        if answer := self.delegations.accepted(delegation_id):
+            self.voice.say(answer.digest, self.clock.now(), reply=True)
 
     def pause(self) -> None:
         self.controls.paused = True
@@ -125,14 +130,6 @@ class Session:
         self._deciding.hush()
         self._stopping.set()
         self._wake.set()
-
-    def recent(self, seconds: float) -> list[str]:
-        """What was said, asked and told in the last `seconds`, one event a line, oldest first."""
-        since = self.clock.now() - seconds
-        return [event.model_dump_json() for event in self._recent if event.t >= since]
-
-    def latest_frame(self) -> Frame | None:
-        return self._looks.newest
 
     @property
     def newest_frame_t(self) -> float:
@@ -166,7 +163,7 @@ class Session:
             async with asyncio.TaskGroup() as group:
                 talking = group.create_task(self.voice.run())
                 await self._tick_until_stopped(group)
-                self._delegations.close()
+                self.delegations.close()
                 talking.cancel()
         except* JoyError as group_of_errors:
             self._status.enter("error", str(group_of_errors.exceptions[0]))
@@ -189,6 +186,7 @@ class Session:
         if self._switching:
             self._switching.cancel()
         await self._deciding.aclose()
+        await self.memory.aclose()
         if self._status.name != "error":
             self._status.enter("stopped")
         self.log.counts["pictures_not_looked_at"] = self._looks.dropped
@@ -222,6 +220,8 @@ class Session:
         self._emit(decided(moment.t, decision, took * 1000, age * 1000, skipped))
         if fault := self.log.take_error():
             self.tell(f"From here on, {fault}.")
+        if fault := self.memory.take_fault():
+            self.tell(fault)
         self._remember(moment, decision)
         self._act(decision, moment, group)
         self.voice.decided(bool(moment.heard))
@@ -235,9 +235,9 @@ class Session:
             instruction=controls.instruction,
             instruction_t=self._inbox.instructed_at,
             heard=self._inbox.take(),
-            answers=self._delegations.unsaid,
-            context=self._parts.memory.context(),
-            chunk_id=self._parts.memory.chunk_id,
+            answers=self.delegations.unsaid,
+            context=self.memory.context(),
+            chunk_id=self.memory.chunk_id,
             speaking=self.voice.speaking,
             sensitivity=controls.sensitivity,
             language=controls.language,
@@ -279,22 +279,19 @@ class Session:
         elif isinstance(decision, Delegate):
             if decision.note:
                 self.voice.say(decision.note, t, decision.urgent, reply)
-            self._delegations.submit(decision.question, group)
-        elif self.voice.floor_free and (answer := self._delegations.overdue(self._settings.answer_wait, self._floor_free_at)):
+            asked = " ".join(heard.text for heard in moment.heard if heard.role == "user")
+            task = Delegation("", decision.question, moment.t, asked, moment.instruction, moment.language)
+            self.delegations.submit(task, group)
+        elif self.voice.floor_free and (answer := self.delegations.overdue(self._settings.answer_wait, self._floor_free_at)):
             self.voice.say(answer.digest, t)
 
     def _remember(self, moment: Moment, decision: Decision) -> None:
-        memory, before = self._parts.memory, self._parts.memory.chunk_id
-        memory.observe(moment, decision)
-        if memory.chunk_id != before:
-            seconds = self._settings.chunk_seconds
-            self._emit(Chunk(t=moment.t, id=before, t_start=max(0.0, moment.t + 1 - seconds), t_end=moment.t + 1))
+        if ended := self.memory.observe(moment, decision):
+            self._emit(Chunk(t=moment.t, id=ended.id, t_start=ended.t_start, t_end=ended.t_end, summary=ended.summary))
 
     def _emit(self, event: Event) -> None:
         self.log.append(event)
         if isinstance(event, Spoken | Heard):
             self._floor_free_at = event.t_end
         if isinstance(event, Spoken) and not event.cut:
-            self._delegations.was_said(event.text)
-        if isinstance(event, Spoken | Heard | Instruction | DelegationChanged):
-            self._recent.append(event)
+            self.delegations.was_said(event.text)

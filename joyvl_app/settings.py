@@ -14,7 +14,7 @@ from joyvl_app.errors import BadInput
 
 _PRIVATE = {
     "turn_password", "turn_user", "turn_url", "host", "data_dir", "openai_key", "openai_urls", "api_key", "prompt_file",
-    "melo_model", "whisper_model",
+    "melo_model", "whisper_model", "database_url", "summarizer_url", "summarizer_key", "brain_url", "brain_key", "mcp_file",
 }  # fmt: skip
 
 
@@ -34,7 +34,7 @@ class Settings(BaseSettings):
     port: int = Field(7860, ge=1, le=65_535, description="port the page listens on")
     data_dir: Path = Field(Path("data"), description="folder for event logs")
     decider: str = Field("auto", description="which decider watches: auto, embedded, vlm, openai_chat, silent, chatty, scripted")
-    brain: str = Field("canned", description="which brain answers delegated questions: canned, scripted")
+    brain: str = Field("auto", description="which brain answers hard questions: auto, memory, agent, local, canned, scripted")
     synthesizer: str = Field("auto", description="voice of the page: auto, none, hibari, melo, espeak, browser, scripted")
     transcriber: str = Field("auto", description="hears the microphone: auto, none, moonshine, whisper, scripted")
     language: Literal["en", "zh"] = Field("en", description="language of the assistant's sentences on the command line")
@@ -87,11 +87,43 @@ class Settings(BaseSettings):
     inbox_max: int = Field(32, ge=1, le=1_000, description="typed or heard sentences waiting for the next decision")
     utterance_chars: int = Field(600, ge=40, le=10_000, description="characters of one spoken turn; longer is cut")
 
+    database_url: SecretStr = Field(
+        SecretStr(""),
+        description="archive: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME; empty: DATA_DIR/joyvl.db",
+    )
+    archive: Literal["on", "off"] = Field("on", description="keep what was seen and said beyond the session: on, off")
+    archive_mb: int = Field(1_024, ge=1, le=1_000_000, description="size of the archive, MB; the oldest goes first")
+    archive_days: float = Field(30, gt=0, le=3_650, description="days that the archive keeps anything")
+    key_frames: int = Field(120, ge=1, le=5_000, description="key frames of a session held in memory, to look at again")
+    summarizer: Literal["auto", "digest", "model", "scripted"] = Field(
+        "auto", description="writes summaries: digest (of the evidence), model (a server), auto (model where one is set)"
+    )
+    summarizer_url: str = Field("", description="OpenAI-compatible server for summaries; empty: the openai_chat decider's")
+    summarizer_model: str = Field("", description="the model's name there; empty: the first that the server lists")
+    summarizer_key: SecretStr = Field(SecretStr(""), description="the key that it asks for")
+    summary_seconds: float = Field(18, ge=1, le=300, description="seconds a summary may take; a later one leaves a gap")
+    summary_ahead: int = Field(20, ge=1, le=600, description="seconds before a chunk's end at which its summary is begun")
+    summary_tokens: int = Field(160, ge=20, le=4_000, description="tokens of one mid-term summary; longer is cut")
+    block_tokens: int = Field(240, ge=20, le=4_000, description="tokens of one long-term block, made of five summaries")
+    blocks: int = Field(24, ge=1, le=200, description="long-term blocks kept in a session; the oldest goes first")
+    memory_tokens: int = Field(6_000, ge=200, le=100_000, description="tokens of memory in front of a chunk, all tiers together")
     chunk_seconds: int = Field(100, ge=5, le=3_600, description="seconds of working memory before a new chunk begins")
     qa_pairs: int = Field(40, ge=1, le=1_000, description="question and answer pairs kept in memory")
+    brain_model: str = Field(
+        "",
+        description="the brain's model: openai:NAME, anthropic:NAME, ollama:NAME …, FILE.gguf; empty: memory and tools",
+    )
+    brain_url: str = Field("", description="OpenAI-compatible server of the brain's model; JOYVL_BRAIN_MODEL is its name there")
+    brain_key: SecretStr = Field(SecretStr(""), description="the key that the brain's provider asks for")
+    brain_steps: int = Field(8, ge=1, le=64, description="times that the brain may ask its model for one question")
+    brain_tokens: int = Field(1_024, ge=16, le=32_000, description="tokens that the brain's model may write at a time")
+    brain_tool_chars: int = Field(6_000, ge=200, le=200_000, description="characters of a tool's result; longer is cut")
+    brain_tool_seconds: float = Field(20, ge=1, le=600, description="seconds that one tool call may take")
+    mcp_file: Path | None = Field(None, description="MCP servers of the brain: a JSON file as other MCP clients use it")
     delegations_max: int = Field(4, ge=1, le=64, description="delegated questions at once in a session")
     delegation_seconds: float = Field(60, ge=1, le=3_600, description="seconds a delegated question may take")
     answer_wait: float = Field(5.0, ge=0, le=600, description="seconds a ready answer may stay unsaid on a free floor")
+    permission_seconds: float = Field(30, ge=1, le=600, description="seconds to allow what a brain wants to do; then it is a no")
     answer_chars: int = Field(20_000, ge=100, le=1_000_000, description="characters of an answer's card; longer is cut")
 
     turn: Literal["none", "cloudflare", "huggingface", "static"] = Field(

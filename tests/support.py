@@ -17,6 +17,8 @@ from joyvl_app.deciders.scripted import ScriptedDecider, ScriptedWatcher, Step
 from joyvl_app.domain import Frame, Image
 from joyvl_app.event_log import EventLog
 from joyvl_app.events import Event
+from joyvl_app.memory.archive import Record
+from joyvl_app.memory.session_memory import SessionMemory
 from joyvl_app.memory.window import Window
 from joyvl_app.parts import Controls, Parts
 from joyvl_app.ports import Brain, Decider, Synthesizer, Transcriber, VoiceDetector
@@ -50,6 +52,8 @@ class Bench:
         instruction: str = "watch",
         pictures: bool = True,
         clock: ManualClock | None = None,
+        window: Window | None = None,
+        record: Record | None = None,
         **changes: object,
     ) -> None:
         self.clock = clock or ManualClock(charge=False)
@@ -60,7 +64,8 @@ class Bench:
         answering = brain(self.clock) if brain else ScriptedBrain(self.clock)
         limits = settings(**changes)
         voices = (synthesizer,) if synthesizer else voices
-        parts = Parts(made, Window(limits.chunk_seconds, limits.qa_pairs), answering, voices, transcriber, detector)
+        memory = SessionMemory(self.clock, window or Window(limits.chunk_seconds, limits.qa_pairs), record=record)
+        parts = Parts(made, memory, answering, voices, transcriber, detector)
         self.session = Session("test", parts, controls or Controls(instruction), self.clock, self.log, limits)
 
     def _scripted(self, steps: Sequence[Step]) -> Decider:

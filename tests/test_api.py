@@ -212,7 +212,9 @@ def test_nothing_can_be_uploaded_through_gradio(page: httpx.Client) -> None:
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with served(data_dir=tmp_path / "file", decider="silent") as address:
+    with pytest.raises(BadInput, match=r"folder of the archive joyvl\.db cannot be made"):
+        build_app(make_settings(data_dir=tmp_path / "file", decider="silent"))
+    with served(data_dir=tmp_path / "file", decider="silent", archive="off") as address:
         reply = httpx.post(f"{address}/joyvl/sessions", json={"scenario": "security"})
     assert reply.status_code == 500 and "event log cannot be written" in reply.json()["error"]
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from joyvl_app import dialect
 from joyvl_app.dialect.tokens import RESERVED
-from joyvl_app.dialect.writing import Summary, as_data
-from joyvl_app.domain import Decision, Delegate, Respond, Silence, Turn
+from joyvl_app.dialect.writing import as_data
+from joyvl_app.domain import Decision, Delegate, Respond, Silence, Summary, Turn
 from joyvl_app.errors import BadInput
 
 any_text = st.text(max_size=80) | st.lists(st.sampled_from([*RESERVED, "a", " ", "\n", "<", ">", "/"]), max_size=12).map("".join)

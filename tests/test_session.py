@@ -238,7 +238,7 @@ async def test_a_fault_while_explaining_an_instruction_is_a_silent_second() -> N
 async def test_delegations_are_bounded_and_can_be_cancelled() -> None:
     steps = [Step(float(t), Delegate(f"Question {t}?", "", 0.9)) for t in (1, 2, 3)]
     bench = Bench(steps, brain=lambda clock: ScriptedBrain(clock, seconds=50.0), delegations_max=2)
-    await bench.run(8, (5.5, lambda session: session.cancel_delegation("d1")))
+    await bench.run(8, (5.5, lambda session: session.delegations.cancel("d1")))
     final = {change.id: change.state for change in bench.of(DelegationChanged)}
     assert final == {"d1": "cancelled", "d2": "cancelled", "d3": "failed"}
 

@@ -11,6 +11,7 @@ from joyvl_app.api.routes import make_api
 from joyvl_app.api.sessions import ApiSessions
 from joyvl_app.build import Deciders, chosen_decider
 from joyvl_app.clock import RealClock
+from joyvl_app.memory.memories import Memories, make_summarizer
 from joyvl_app.settings import Settings
 
 
@@ -23,13 +24,15 @@ def build_api(settings: Settings) -> FastAPI:
     """Ready for uvicorn. Raises BadInput or MissingPart before anything listens."""
     deciders, chosen = Deciders(settings, RealClock()), chosen_decider(settings)
     deciders.get(chosen)
-    sessions = ApiSessions(deciders, chosen, settings)
+    memories = Memories(settings, make_summarizer(settings), None)
+    sessions = ApiSessions(deciders, chosen, settings, memories)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await deciders.get(chosen).start()
         yield
         await sessions.aclose()
+        await memories.aclose()
         await deciders.aclose()
 
     app = FastAPI(title="JoyVL API", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)

@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from joyvl_app.build import Deciders
+from joyvl_app.clock import RealClock
 from joyvl_app.deciders.base import Nobody
 from joyvl_app.domain import Decision, Frame, Image, Moment, Silence, Transcript
 from joyvl_app.errors import Busy
-from joyvl_app.memory.window import Window
+from joyvl_app.memory.memories import Memories
+from joyvl_app.memory.tiers import Tiers
 from joyvl_app.ports import Watcher
 from joyvl_app.scenario import check_instruction
 from joyvl_app.settings import Settings
@@ -49,7 +51,7 @@ class ApiSession:
 
     id: str
     watcher: Watcher
-    memory: Window
+    memory: Tiers
     settings: Settings
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     waiting: int = 0
@@ -107,8 +109,8 @@ class ApiSession:
 class ApiSessions:
     """By id. There is no shared one: whoever names none gets a fresh one."""
 
-    def __init__(self, deciders: Deciders, name: str, settings: Settings) -> None:
-        self._deciders, self._name, self._settings = deciders, name, settings
+    def __init__(self, deciders: Deciders, name: str, settings: Settings, memories: Memories) -> None:
+        self._deciders, self._name, self._settings, self._memories = deciders, name, settings, memories
         self._open: dict[str, ApiSession] = {}
 
     @property
@@ -127,8 +129,8 @@ class ApiSessions:
         if found := self._open.get(key):
             found.named = True
             return found
-        window = Window(self._settings.chunk_seconds, self._settings.qa_pairs)
-        session = self._open[key] = ApiSession(key, decider.open(key), window, self._settings, named=bool(session_id))
+        memory = self._memories.window(RealClock())
+        session = self._open[key] = ApiSession(key, decider.open(key), memory, self._settings, named=bool(session_id))
         return session
 
     def report(self) -> dict[str, float]:
@@ -143,6 +145,7 @@ class ApiSessions:
             return False
         async with session.lock:
             await session.watcher.aclose()
+            await session.memory.aclose()
         return True
 
     async def aclose(self) -> None:

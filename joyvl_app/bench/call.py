@@ -17,6 +17,7 @@ from joyvl_app.deciders.scripted import ScriptedDecider, Step
 from joyvl_app.domain import Frame, Respond
 from joyvl_app.event_log import EventLog
 from joyvl_app.events import Heard, Spoken
+from joyvl_app.memory.session_memory import SessionMemory
 from joyvl_app.memory.window import Window
 from joyvl_app.parts import Controls, Parts
 from joyvl_app.session import Session
@@ -38,7 +39,7 @@ async def simulated_call() -> dict[str, float]:
     turns = round(_MINUTES * 60 / _EVERY) - 1
     steps = [Step(8.0 + number * _EVERY, Respond(_ANSWER, 0.9)) for number in range(turns)]
     transcriber, detector = providers.voices.ears()
-    memory = Window(settings.chunk_seconds, settings.qa_pairs)
+    memory = SessionMemory(clock, Window(settings.chunk_seconds, settings.qa_pairs))
     parts = Parts(ScriptedDecider(clock, steps), memory, CannedBrain(), voices, transcriber, detector)
     log = EventLog()
     session = Session("call", parts, Controls("watch"), clock, log, settings)

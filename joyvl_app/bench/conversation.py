@@ -18,6 +18,7 @@ from joyvl_app.clock import RealClock
 from joyvl_app.domain import Frame, Pcm
 from joyvl_app.event_log import EventLog
 from joyvl_app.events import Event, Heard, Hearing, Saying
+from joyvl_app.memory.memories import Visit
 from joyvl_app.parts import Controls
 from joyvl_app.session import Session
 from joyvl_app.settings import Settings
@@ -67,7 +68,8 @@ async def _held(decider: str, rounds: Callable[[_Talk], list[Coroutine[Any, Any,
     await providers.decider.start()
     await voices[0].start()
     controls = Controls("Tell me when a dog appears.", endpoint=_ENDPOINT)
-    session = Session("bench", providers.parts(settings, voices=voices), controls, clock, EventLog(), settings)
+    visit = Visit("bench", "local", "call", "bench", decider)
+    session = Session("bench", providers.parts(settings, controls, visit, voices), controls, clock, EventLog(), settings)
     talk = _Talk(session, clock)
     async with asyncio.TaskGroup() as group:
         running = group.create_task(session.run())

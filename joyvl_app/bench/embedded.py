@@ -20,6 +20,7 @@ from joyvl_app.clock import ManualClock
 from joyvl_app.deciders.embedded.decider import EmbeddedDecider
 from joyvl_app.domain import Frame, Image, Moment
 from joyvl_app.event_log import EventLog
+from joyvl_app.memory.memories import ScratchArchive, Visit
 from joyvl_app.parts import Controls
 from joyvl_app.perception.detector import Detector
 from joyvl_app.ports import Watcher
@@ -140,8 +141,9 @@ class _Hour:
 async def _hour(looks: list[Image]) -> dict[str, float]:
     """Resident memory from minute 10 to minute 60 of a simulated session, and how much faster than life it ran."""
     settings, clock, hour = load_settings(), ManualClock(), _Hour(looks)
-    providers = build_providers(settings.model_copy(update={"decider": "embedded"}), clock)
-    session = Session("hour", providers.parts(settings), Controls(_INSTRUCTION), clock, EventLog(), settings)
+    providers = build_providers(settings.model_copy(update={"decider": "embedded"}), clock, lambda: ScratchArchive(clock))
+    controls, visit = Controls(_INSTRUCTION), Visit("hour", "local", "security", "bench", "embedded")
+    session = Session("hour", providers.parts(settings, controls, visit), controls, clock, EventLog(), settings)
     began = time.perf_counter()
     await watch(session, hour, clock)
     await providers.aclose()

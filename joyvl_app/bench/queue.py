@@ -18,6 +18,7 @@ from joyvl_app.domain import Decision, Frame, Moment, Silence
 from joyvl_app.errors import Busy
 from joyvl_app.event_log import EventLog
 from joyvl_app.events import Decided, TickLate
+from joyvl_app.memory.session_memory import SessionMemory
 from joyvl_app.memory.window import Window
 from joyvl_app.parts import Controls, Parts
 from joyvl_app.session import Session
@@ -135,7 +136,7 @@ async def _run(count: int, seconds: float, prefix: str) -> dict[str, float]:
 
 def _session(number: int, decider: QueuedDecider, clock: RealClock) -> Session:
     settings = Settings.model_validate({})
-    parts = Parts(decider, Window(settings.chunk_seconds, settings.qa_pairs), CannedBrain())
+    parts = Parts(decider, SessionMemory(clock, Window(settings.chunk_seconds, settings.qa_pairs)), CannedBrain())
     return Session(str(number), parts, Controls("watch"), clock, EventLog(), settings)
 
 

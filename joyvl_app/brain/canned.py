@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from joyvl_app.domain import Answer, Delegation
-from joyvl_app.ports import SessionTools
+from joyvl_app.ports import Errand, SessionTools
 
 
 class CannedBrain:
@@ -17,6 +15,6 @@ class CannedBrain:
     async def aclose(self) -> None:
         return None
 
-    async def solve(self, task: Delegation, tools: SessionTools, report: Callable[[str], None]) -> Answer:
+    async def solve(self, task: Delegation, tools: SessionTools, errand: Errand) -> Answer:
         card = "Questions that need a mind stay open until a brain is connected."
         return Answer(task.id, "failed", "No brain is connected here, so I cannot answer that.", card)

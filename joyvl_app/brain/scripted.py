@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from joyvl_app.domain import Answer, Delegation
 from joyvl_app.errors import ProviderFailed
-from joyvl_app.ports import Clock, SessionTools
+from joyvl_app.ports import Clock, Errand, SessionTools
 
 
 class ScriptedBrain:
@@ -21,8 +21,8 @@ class ScriptedBrain:
     async def aclose(self) -> None:
         return None
 
-    async def solve(self, task: Delegation, tools: SessionTools, report: Callable[[str], None]) -> Answer:
-        report("looking it up")
+    async def solve(self, task: Delegation, tools: SessionTools, errand: Errand) -> Answer:
+        errand.report("looking it up")
         await self._clock.sleep_until(self._clock.now() + self._seconds)
         for key, digest in self._answers.items():
             if key.lower() in task.question.lower():

@@ -15,6 +15,7 @@ from joyvl_app.build import Providers, build_providers, chosen_decider
 from joyvl_app.errors import BadInput, MissingPart
 from joyvl_app.event_log import EventLog
 from joyvl_app.events import Answered, Event, Header, Heard, Spoken, State
+from joyvl_app.memory.memories import ScratchArchive, Visit
 from joyvl_app.parts import Controls
 from joyvl_app.ports import Source, Synthesizer
 from joyvl_app.scenario import check_instruction, load_scenarios, pick_scenario
@@ -58,13 +59,14 @@ async def _run(options: argparse.Namespace) -> None:
         raise BadInput("--seconds must be above 0 and at most 604800 (a week).")
     clock = make_clock(options.pace)
     controls = _controls(options, settings)
-    providers = build_providers(settings, clock)
+    providers = build_providers(settings, clock, lambda: ScratchArchive(clock))
     source = open_source(options.source, settings.looks_per_tick * _RATE_PER_LOOK, settings.frame_max_side)
     sounds = _sounds(options, providers)
     await providers.decider.start()  # a missing weight ends the command here, with its message and status
     log = _log(options, settings, source, providers)
     voices = _file_voices(providers) if options.speak else ()
-    session = Session("cli", providers.parts(settings, voices=voices), controls, clock, log, settings)
+    visit = Visit("cli", "local", options.scenario, source.name, providers.chosen)
+    session = Session("cli", providers.parts(settings, controls, visit, voices), controls, clock, log, settings)
     session.voice.role = options.audio_role
     printing = asyncio.create_task(_print_events(log, options.json, _length(source, options.seconds)))
     printing.add_done_callback(lambda _: session.stop())  # nobody reads any more, as after `| head`

@@ -5,6 +5,6 @@ Source: arXiv 2606.14777 and the model's public serving code, as facts; prompts 
 
 from joyvl_app.dialect.prompts import system_prompt
 from joyvl_app.dialect.reading import Reading, parse
-from joyvl_app.dialect.writing import Summary, history, opening, render, turn
+from joyvl_app.dialect.writing import history, opening, render, turn
 
-__all__ = ["Reading", "Summary", "history", "opening", "parse", "render", "system_prompt", "turn"]
+__all__ = ["Reading", "history", "opening", "parse", "render", "system_prompt", "turn"]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from joyvl_app.dialect.tokens import DELEGATION, RESERVED, RESERVED_PATTERNS, RESPONSE, SILENCE
-from joyvl_app.domain import Decision, Delegate, Silence, Turn
+from joyvl_app.domain import Decision, Delegate, Silence, Summary, Turn
 
 VIDEO_HISTORY = "[Video History]"
 QA_HISTORY = "[Q&A History]"
@@ -17,15 +16,6 @@ _VIDEO_NOTE = "Notes on what was seen before these frames, oldest first."
 _QA_NOTE = "What was asked and said before these frames, with its second."
 
 _RESERVED = re.compile("|".join((*map(re.escape, RESERVED), *RESERVED_PATTERNS)), re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Summary:
-    """A stretch of the past in words; long-term blocks and mid-term summaries look alike."""
-
-    t_start: float
-    t_end: float
-    text: str
 
 
 def render(decision: Decision) -> str:

@@ -17,6 +17,7 @@ from joyvl_app.evals.cases import Case
 from joyvl_app.evals.clips import Clip, Dark, open_clip
 from joyvl_app.event_log import EventLog
 from joyvl_app.events import Header
+from joyvl_app.memory.memories import ScratchArchive, Visit
 from joyvl_app.parts import Controls
 from joyvl_app.ports import Remembers, Source
 from joyvl_app.session import Session
@@ -50,7 +51,7 @@ class Replayer:
     def __init__(self, decider: str, settings: Settings, cache: Path | None = None) -> None:
         self._settings = settings.model_copy(update={"decider": decider, "tick_seconds": 1.0})
         self._clock = ManualClock()
-        self._providers: Providers = build_providers(self._settings, self._clock)
+        self._providers: Providers = build_providers(self._settings, self._clock, lambda: ScratchArchive(self._clock))
         if cache and isinstance(self._providers.decider, Remembers):
             self._providers.decider.remember(cache)
 
@@ -66,7 +67,8 @@ class Replayer:
         log = EventLog(job.log, self._settings.log_max_mb << 20)
         log.append(Header(source=job.clip.path.name, decider=job.decider, scenario=spec.id, settings=self._settings.public()))
         source = self._source(job)
-        session = Session(spec.id, self._providers.parts(self._settings), controls, clock, log, self._settings)
+        visit = Visit(spec.id, job.name, spec.id, job.clip.path.name, job.decider)
+        session = Session(spec.id, self._providers.parts(self._settings, controls, visit), controls, clock, log, self._settings)
         try:
             await watch(session, source, clock, job.case.seconds, _cues(job.case))
         finally:

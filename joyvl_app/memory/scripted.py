@@ -6,6 +6,8 @@ from joyvl_app.domain import Respond, Segment
 
 
 class ScriptedSummarizer:
+    sees = False
+
     async def start(self) -> None:
         return None
 

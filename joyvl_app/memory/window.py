@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
 from joyvl_app import dialect
-from joyvl_app.domain import Decision, Delegate, Moment, Respond, Turn
+from joyvl_app.domain import Decision, Delegate, Moment, Respond, Summary, Turn
+from joyvl_app.memory.tokens import cut, estimate
+
+_QA_SHARE = 0.4  # of the prefix's tokens, at most, for questions and answers
+_LINE = 14  # tokens that a line's label and times take
 
 
 class Window:
-    """Chunks of `chunk_seconds`; the history keeps the last `qa_pairs` questions with their answers, text only."""
+    """Chunks of `chunk_seconds`; the history keeps the last `qa_pairs` questions with their answers, text only.
 
-    def __init__(self, chunk_seconds: int = 100, qa_pairs: int = 40) -> None:
-        self._seconds = chunk_seconds
+    The prefix of a chunk never takes more than `most_tokens`: of summaries and turns the oldest go first.
+    """
+
+    def __init__(self, chunk_seconds: int = 100, qa_pairs: int = 40, most_tokens: int = 6_000) -> None:
+        self._seconds, self._most = chunk_seconds, most_tokens
         self._began: float | None = None
         self._turns: deque[Turn] = deque(maxlen=2 * qa_pairs)
         self._instruction = ""
         self._prefix = ""
         self.chunk_id = 0
+
+    @property
+    def began(self) -> float | None:
+        """The second at which the present chunk began."""
+        return self._began
 
     def observe(self, moment: Moment, decision: Decision) -> None:
         """Take in one decided second; closes the chunk when its time is over."""
@@ -31,10 +44,19 @@ class Window:
         """The text prefix of the present chunk: fixed from its first second to its last, so that caches stay valid."""
         return self._prefix
 
+    def past(self, t: float) -> tuple[Sequence[Summary], Sequence[Summary]]:
+        """Long-term blocks and mid-term summaries of all before second `t`; a bare window has none."""
+        return (), ()
+
     def _begin_chunk(self, t: float) -> None:
         self.chunk_id += 1
         self._began = t
-        self._prefix = dialect.history((), (), self._turns)
+        long_term, mid_term = self.past(t)
+        turns = _newest_turns(self._turns, int(self._most * _QA_SHARE))
+        room = self._most - sum(map(_turn_cost, turns)) - 4 * _LINE  # the sections' labels
+        mid_term = _newest(mid_term, room)
+        long_term = _newest(long_term, room - sum(map(_cost, mid_term)))
+        self._prefix = dialect.history(long_term, mid_term, turns)
 
     def _note_turns(self, moment: Moment, decision: Decision) -> None:
         if moment.instruction and moment.instruction != self._instruction:
@@ -45,3 +67,33 @@ class Window:
             self._turns.append(Turn("response", moment.t, decision.text))
         elif isinstance(decision, Delegate) and decision.note:
             self._turns.append(Turn("response", moment.t, decision.note))
+
+
+def _newest(summaries: Sequence[Summary], room: int) -> list[Summary]:
+    """The last of them that fit, in their order."""
+    kept: list[Summary] = []
+    for summary in reversed(summaries):
+        room -= _cost(summary)
+        if room < 0:
+            break
+        kept.insert(0, summary)
+    return kept
+
+
+def _newest_turns(turns: Sequence[Turn], room: int) -> list[Turn]:
+    kept: list[Turn] = []
+    for turn in reversed(turns):
+        shown = Turn(turn.kind, turn.t, cut(turn.text, room // 4))
+        room -= _turn_cost(shown)
+        if room < 0:
+            break
+        kept.insert(0, shown)
+    return kept
+
+
+def _cost(summary: Summary) -> int:
+    return estimate(summary.text) + _LINE
+
+
+def _turn_cost(turn: Turn) -> int:
+    return estimate(turn.text) + _LINE

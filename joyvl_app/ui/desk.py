@@ -17,6 +17,7 @@ from joyvl_app.clock import RealClock
 from joyvl_app.errors import BadInput, Busy, JoyError, ProviderFailed
 from joyvl_app.event_log import EventLog
 from joyvl_app.events import Header
+from joyvl_app.memory.memories import Visit
 from joyvl_app.parts import Controls
 from joyvl_app.ports import Synthesizer
 from joyvl_app.scenario import Scenario
@@ -93,7 +94,8 @@ class Desk:
             settings=self.settings.public(),
         )
         log.append(header)
-        parts = self._providers.parts(self.settings, decider, self._voices(voice))
+        visit = Visit(session_id, owner, scenario.id, source, decider)
+        parts = self._providers.parts(self.settings, controls, visit, self._voices(voice), clock)
         session = Session(session_id, parts, controls, clock, log, self.settings)
         seat = Seat(owner, session, time.time() - clock.now())
         seat.task = asyncio.create_task(self._run(seat))

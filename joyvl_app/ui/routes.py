@@ -172,7 +172,7 @@ def _apply(change: Change, seat: Seat) -> None:
     if change.ended is not None:
         session.voice.ended_elsewhere(change.ended)
     if change.cancel:
-        session.cancel_delegation(change.cancel)
+        session.delegations.cancel(change.cancel)
     if change.action:
         getattr(session.voice if change.action == "finish_turn" else session, change.action)()
 

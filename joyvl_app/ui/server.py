@@ -17,6 +17,7 @@ from joyvl_app.api.sessions import ApiSessions
 from joyvl_app.build import build_providers
 from joyvl_app.clock import RealClock
 from joyvl_app.errors import BadInput, Busy, JoyError
+from joyvl_app.memory.memories import open_archive
 from joyvl_app.scenario import load_scenarios
 from joyvl_app.settings import Settings
 from joyvl_app.ui.blocks import build_blocks
@@ -29,9 +30,10 @@ from joyvl_app.ui.rtc import Rtc
 def build_app(settings: Settings) -> FastAPI:
     """The whole application, ready for uvicorn. Raises BadInput or MissingPart before anything listens."""
     scenarios = load_scenarios()
-    providers = build_providers(settings, RealClock())
+    clock = RealClock()
+    providers = build_providers(settings, clock, lambda: open_archive(settings, clock))
     desk = Desk(settings, providers, scenarios)
-    sessions = ApiSessions(providers.deciders, providers.chosen, settings)
+    sessions = ApiSessions(providers.deciders, providers.chosen, settings, providers.memories)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -20,6 +20,9 @@ _SEE = re.compile(
 )
 _MANY = re.compile(r"\bhow many\b|多少|几个|几位|几只|几辆", re.I)
 _COST = re.compile(r"\b(price|cost|costs|how much)\b|价格|多少钱|价钱", re.I)
+_NAMES_A_THING = re.compile(
+    r"\b(?:did|was|were|had)\b|\bhow much (?!is|does it|are)|\b(?:of|for) (?:the|a|an)\b|的.{0,3}价|之前|刚才", re.I
+)
 _SAY = re.compile(
     r"\bwhat\b.{0,25}\b(say|says|written|text|read|title|slide)\b|\bread (it|this|that)\b|写(着|了)?(的是)?什么|什么字|标题", re.I
 )
@@ -42,6 +45,15 @@ _RELATION = re.compile(
 )
 _SECONDS_AGO = re.compile(r"\d+ (?:seconds?|minutes?|hours?) ago|(?:秒|分钟|小时)(?:之)?前看到什么|\bdid you say\b", re.I)
 _PAST = re.compile(r"\bhave you (?:seen|noticed)\b|\byou seen\b|刚才|之前有", re.I)
+# About what was on screen before: the memory's affair, unless it is the thing last seen (`_AGO`).
+_LOOK_BACK = re.compile(
+    r"\b(?:did|was|were|had)\b.*"
+    r"\b(?:slide|page|screen|title|text|sign|label|price|word|say|says|said|read|show\w*|written|mention\w*)\b"
+    r"|\b(?:slide|page|screen) (?:about|on|with|called|titled|before|after)\b"
+    r"|\b(?:first|previous|earlier|last) (?:slide|page|screen)\b"
+    r"|(?:刚才|之前|上一|第一|前面|那)[^?？]{0,8}(?:页|张|屏幕|写|说|显示|标题)|写过|显示过|说过",
+    re.I,
+)
 _NEEDS_MIND = re.compile(
     r"\b(why|who is|who's|whose|who was|what (kind|brand|model|breed|colou?r)|how (do|does|can|should|old|far)|mean\w*|"
     r"doing|wearing|history|explain|recommend|compare)\b|为什么|谁是|是谁|怎么|什么牌|什么品种|什么颜色|什么意思|在干|在做|穿",
@@ -54,8 +66,10 @@ def answer(question: str, scene: Scene, t: float) -> str | None:
     zh, question = is_chinese(question), plain(question)
     if _HELLO.fullmatch(question) or _THANKS.fullmatch(question):
         return phrase("hello" if _HELLO.fullmatch(question) else "welcome", zh)
+    if _LOOK_BACK.search(question):
+        return None
     if _COST.search(question):
-        return phrase("price", zh, price=prices) if (prices := _prices(scene)) else phrase("no_price", zh)
+        return phrase("price", zh, price=prices) if (prices := _prices(scene)) else _no_price(question, zh)
     if _SAY.search(question):
         return tell_text(scene, zh)
     if _NEEDS_MIND.search(question) or _RELATION.search(question) or _SECONDS_AGO.search(question):
@@ -89,6 +103,11 @@ def _about(question: str, target: Target, scene: Scene, t: float, zh: bool) -> s
             else phrase("none_there", zh, what=named(target, 0, zh))
         )
     return describe(scene, zh) if _SEE.search(question) else None
+
+
+def _no_price(question: str, zh: bool) -> str | None:
+    """None in the picture: of a thing that the question names, the memory may know it."""
+    return None if _NAMES_A_THING.search(question) else phrase("no_price", zh)
 
 
 def _prices(scene: Scene) -> str:

@@ -1,0 +1,135 @@
+"""Memory over hours (PROTOCOL: working window, mid-term summaries, long-term blocks, questions and answers).
+
+A chunk's summary is written ahead of the chunk's end, off the hot path. What lies between the cut and the chunk's end stands in
+the prefix as a digest until the next summary covers it. A summary that fails or comes too late leaves a marked gap.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from joyvl_app.domain import Decision, Frame, Moment, Segment, Summary, Transcript
+from joyvl_app.errors import words_of
+from joyvl_app.memory.digest import digest
+from joyvl_app.memory.tokens import cut
+from joyvl_app.memory.window import Window
+from joyvl_app.ports import Clock, Summarizer
+from joyvl_app.ticks import within
+
+_EVERY = 5  # mid-term summaries that become one long-term block
+_GAP = "(not summarised)"
+_PICTURES = 12  # shown to a summariser at most
+_CHARS_A_TOKEN = 8  # what a summariser gives beyond that is not even looked at
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How much is remembered: tokens of one summary, of one block, and of the whole prefix; blocks; seconds a summary may take
+    and is begun ahead of its chunk's end.
+    """
+
+    summary_tokens: int = 160
+    block_tokens: int = 240
+    prefix_tokens: int = 6_000
+    blocks: int = 24
+    seconds: float = 18.0
+    ahead: int = 20
+
+
+class Tiers(Window):
+    """A window with a past. `fault` takes a sentence when a summary failed; `pictures` gives a stretch's key frames."""
+
+    def __init__(self, clock: Clock, summarizer: Summarizer, chunk_seconds: int, qa_pairs: int, bounds: Bounds | None = None):
+        self._bounds = bounds or Bounds()
+        super().__init__(chunk_seconds, qa_pairs, self._bounds.prefix_tokens)
+        self._clock, self._summarizer = clock, summarizer
+        self._ahead = min(self._bounds.ahead, chunk_seconds // 5)
+        self._mid: deque[Summary] = deque(maxlen=2 * _EVERY)
+        self._long: deque[Summary] = deque(maxlen=self._bounds.blocks)
+        self._since: float | None = None  # from here on nothing is summarised yet
+        self._cut = 0
+        self._decisions: deque[tuple[float, Decision]] = deque(maxlen=4 * chunk_seconds)
+        self._heard: deque[Transcript] = deque(maxlen=2 * qa_pairs)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.language = "en"
+        self.fault: Callable[[str], None] = lambda text: None
+        self.pictures: Callable[[float, float, int], Awaitable[tuple[Frame, ...]]] = _no_pictures
+
+    def observe(self, moment: Moment, decision: Decision) -> None:
+        self._since = moment.t if self._since is None else self._since
+        self.language = moment.language
+        self._decisions.append((moment.t, decision))
+        self._heard.extend(moment.heard)
+        if self.began is not None and self._cut <= self.chunk_id and moment.t - self.began + 1 >= self._seconds - self._ahead:
+            self._cut = self.chunk_id + 1
+            self._summarise_until(moment.t + 1)
+        super().observe(moment, decision)
+
+    def past(self, t: float) -> tuple[Sequence[Summary], Sequence[Summary]]:
+        tail = self._segment(self._since or 0.0, t)
+        text = digest(tail)
+        return tuple(self._long), (*self._mid, *([Summary(tail.t_start, t, text)] if text else []))
+
+    def last_summary(self) -> str | None:
+        """What the newest finished summary says."""
+        return next((summary.text for summary in reversed(self._mid) if summary.text != _GAP), None)
+
+    async def aclose(self) -> None:
+        """Give up summaries that are still being written."""
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _summarise_until(self, t: float) -> None:
+        segment = self._segment(self._since or 0.0, t)
+        self._since = t
+        while self._decisions and self._decisions[0][0] < t:
+            self._decisions.popleft()
+        self._heard.clear()
+        self._mid.append(Summary(segment.t_start, t, _GAP))  # until there is one
+        self._behind(self._write(segment, self._mid, self._bounds.summary_tokens))
+
+    def _segment(self, since: float, until: float) -> Segment:
+        return Segment(
+            since, until, self._bounds.summary_tokens, tuple(self._decisions), tuple(self._heard), language=self.language
+        )
+
+    def _behind(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _write(self, segment: Segment, tier: deque[Summary], most: int) -> None:
+        """Put the summary where its gap is, late or not; when it fails the gap stays and is told."""
+        try:
+            if self._summarizer.sees:
+                segment = replace(segment, frames=await self.pictures(segment.t_start, segment.t_end, _PICTURES))
+            text = await within(self._clock, self._bounds.seconds, self._summarizer.summarize(segment))
+        except TimeoutError:
+            return self.fault("A summary was not written in time; this stretch is missing from the memory.")
+        except Exception as error:  # a plug-in's fault must not end the watch
+            return self.fault(f"A stretch could not be summarised and is missing from the memory. {words_of(error)}")
+        text = cut(text[: most * _CHARS_A_TOKEN].strip(), most)
+        for place, summary in enumerate(tier):
+            if (summary.t_start, summary.t_end) == (segment.t_start, segment.t_end):
+                tier[place] = Summary(segment.t_start, segment.t_end, text or "(nothing of note)")
+        if tier is self._mid:
+            self._compress()
+
+    def _compress(self) -> None:
+        """The oldest five become one block once there are ten, so that the last five are always there in full."""
+        if len(self._mid) < 2 * _EVERY:
+            return
+        oldest = tuple(self._mid.popleft() for _ in range(_EVERY))
+        block = Segment(oldest[0].t_start, oldest[-1].t_end, self._bounds.block_tokens, summaries=oldest, language=self.language)
+        self._long.append(Summary(block.t_start, block.t_end, cut(digest(block), self._bounds.block_tokens)))
+        self._behind(self._write(block, self._long, self._bounds.block_tokens))
+
+
+async def _no_pictures(since: float, until: float, most: int) -> tuple[Frame, ...]:
+    return ()

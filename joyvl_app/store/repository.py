@@ -1,0 +1,236 @@
+"""Reading and writing rows. Everything that is read or deleted is filtered by its owner."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Select, column, delete, func, select, table, text, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from joyvl_app.store.models import EventRow, FrameRow, PassageRow, SessionRow
+from joyvl_app.store.values import Ended, Hit, NewEvent, NewFrame, NewPassage, NewSession, Query, Watched, Write
+from joyvl_app.store.words import Term
+
+_EVENT, _PASSAGE, _FRAME = 140, 240, 160  # what a row of these takes beside its text: keys, indexes, page overhead
+_REWRITTEN = ("t_end", "text", "words", "size")
+_SLICE = 2_000  # rows deleted at once
+_FTS = table("passages_fts", column("rowid"))
+_CANDIDATES = 200  # newest passages looked at for each word
+
+
+# --- writing -----------------------------------------------------------------------------------------------------
+
+
+def write(connection: Connection, batch: Sequence[Write]) -> None:
+    """All of a batch, in order of kind. Written twice it stands there once."""
+    _insert(connection, SessionRow, [_session(item) for item in batch if isinstance(item, NewSession)])
+    _insert(connection, EventRow, [_event(item) for item in batch if isinstance(item, NewEvent)])
+    latest = {(item.session_id, item.number): item for item in batch if isinstance(item, NewPassage)}
+    _insert(connection, PassageRow, [_passage(item) for item in latest.values()], _REWRITTEN)
+    _insert(connection, FrameRow, [_frame(item) for item in batch if isinstance(item, NewFrame)])
+    for item in batch:
+        if isinstance(item, Ended):
+            connection.execute(update(SessionRow).where(SessionRow.id == item.session_id).values(ended=item.at))
+
+
+def known(connection: Connection, ids: set[int]) -> set[int]:
+    """Those of these sessions that there are."""
+    return set(connection.scalars(select(SessionRow.id).where(SessionRow.id.in_(ids))))
+
+
+def _insert(connection: Connection, model: type[Any], rows: list[dict[str, Any]], rewritten: Sequence[str] = ()) -> None:
+    if not rows:
+        return
+    dialect: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(model)
+    if rewritten:
+        values = {name: statement.excluded[name] for name in rewritten}
+        statement = statement.on_conflict_do_update(index_elements=["session_id", "number"], set_=values)
+    else:
+        statement = statement.on_conflict_do_nothing()
+    connection.execute(statement, rows)
+
+
+def _session(item: NewSession) -> dict[str, Any]:
+    return {
+        "id": item.id, "name": item.name[:64], "owner": item.owner, "scenario": item.scenario, "source": item.source[:256],
+        "decider": item.decider[:64], "began": item.began, "ended": None,
+    }  # fmt: skip
+
+
+def _event(item: NewEvent) -> dict[str, Any]:
+    return {**vars(item), "size": len(item.body) + _EVENT}
+
+
+def _passage(item: NewPassage) -> dict[str, Any]:
+    return {**vars(item), "size": len(item.text.encode()) + 2 * len(item.words.encode()) + _PASSAGE}
+
+
+def _frame(item: NewFrame) -> dict[str, Any]:
+    return {**vars(item), "size": len(item.jpeg) + _FRAME}
+
+
+# --- reading -----------------------------------------------------------------------------------------------------
+
+
+def search(connection: Connection, query: Query) -> list[Hit]:
+    """All terms: the newest matches first. Any term: the best first, where a word that few passages hold counts for more."""
+    if not query.any_term or len(query.terms) < 2:
+        return [hit for _, hit in _newest(connection, query, query.terms, query.most)]
+    scores: dict[int, float] = {}
+    hits: dict[int, Hit] = {}
+    for term in dict.fromkeys(query.terms):
+        found = _newest(connection, query, (term,), _CANDIDATES)
+        for passage_id, hit in found:
+            scores[passage_id] = scores.get(passage_id, 0.0) + 1.0 / math.log(2 + len(found))
+            hits[passage_id] = hit
+    best = sorted(hits, key=lambda passage_id: (-scores[passage_id], -passage_id))
+    return [hits[passage_id] for passage_id in best[: query.most]]
+
+
+def _newest(connection: Connection, query: Query, terms: Sequence[Term], most: int) -> list[tuple[int, Hit]]:
+    """The newest passages with all of these terms, each with its row's number."""
+    statement, values = _filtered(_passages(), query), {}
+    sqlite_search = bool(terms) and connection.dialect.name == "sqlite"
+    if terms:
+        values["match"] = _match(terms, query.owner, connection.dialect.name)
+    if sqlite_search:  # its index yields the rows in this order by itself
+        statement = statement.join(_FTS, _FTS.c.rowid == PassageRow.id).where(text("passages_fts MATCH :match"))
+        statement = statement.order_by(_FTS.c.rowid.desc())
+    else:
+        if terms:
+            statement = statement.where(text("passages.searched @@ to_tsquery('simple', :match)"))
+        statement = statement.order_by(PassageRow.at.desc(), PassageRow.number.desc())
+    return [(row[0], Hit(*row[1:])) for row in connection.execute(statement.limit(most), values)]
+
+
+def passages_between(connection: Connection, owner: str, session_id: int, since: float, until: float, most: int) -> list[Hit]:
+    """What touches a stretch of a session, in order of time."""
+    statement = (
+        _passages()
+        .where(PassageRow.owner == owner, PassageRow.session_id == session_id)
+        .where(PassageRow.t_start <= until, PassageRow.t_end >= since)
+        .order_by(PassageRow.t_start, PassageRow.number)
+        .limit(most)
+    )
+    return [Hit(*row[1:]) for row in connection.execute(statement)]
+
+
+def sessions(connection: Connection, owner: str, most: int = 200) -> list[Watched]:
+    """An owner's sessions, the newest first."""
+    passages = select(func.count()).where(PassageRow.session_id == SessionRow.id).scalar_subquery()
+    frames = select(func.count()).where(FrameRow.session_id == SessionRow.id).scalar_subquery()
+    columns = (SessionRow.id, SessionRow.name, SessionRow.scenario, SessionRow.source, SessionRow.decider, SessionRow.began)
+    statement = select(*columns, SessionRow.ended, passages, frames).where(SessionRow.owner == owner)
+    return [Watched(*row) for row in connection.execute(statement.order_by(SessionRow.began.desc()).limit(most))]
+
+
+def events(connection: Connection, owner: str, session_id: int, most: int = 1_000_000) -> list[str]:
+    """A session's log, line by line."""
+    statement = select(EventRow.body).join(SessionRow).where(SessionRow.owner == owner, SessionRow.id == session_id)
+    return list(connection.scalars(statement.order_by(EventRow.number).limit(most)))
+
+
+def frame_near(connection: Connection, owner: str, session_id: int, t: float, within: float) -> tuple[float, bytes] | None:
+    """The key frame closest to second `t`, at most `within` seconds away."""
+    statement = (
+        select(FrameRow.t, FrameRow.jpeg)
+        .join(SessionRow)
+        .where(SessionRow.owner == owner, FrameRow.session_id == session_id, FrameRow.t.between(t - within, t + within))
+        .order_by(func.abs(FrameRow.t - t))
+        .limit(1)
+    )
+    row = connection.execute(statement).first()
+    return (row[0], row[1]) if row else None
+
+
+# --- forgetting --------------------------------------------------------------------------------------------------
+
+
+def forget_session(connection: Connection, owner: str, session_id: int) -> bool:
+    """Delete a session with all that belongs to it; false when this owner has none such."""
+    _forget_passages(connection, [session_id], owner)
+    gone = connection.execute(delete(SessionRow).where(SessionRow.id == session_id, SessionRow.owner == owner))
+    return gone.rowcount > 0
+
+
+def forget_owner(connection: Connection, owner: str) -> list[int]:
+    """Delete everything of an owner; returns the sessions that were deleted."""
+    ids = list(connection.scalars(select(SessionRow.id).where(SessionRow.owner == owner)))
+    _forget_passages(connection, ids, owner)
+    connection.execute(delete(SessionRow).where(SessionRow.owner == owner))
+    return ids
+
+
+def forget_before(connection: Connection, at: float) -> None:
+    """Delete all rows older than a wall time, and sessions that ended before it."""
+    for model in (EventRow, FrameRow, PassageRow):
+        connection.execute(delete(model).where(model.at < at))
+    connection.execute(delete(SessionRow).where(SessionRow.ended < at))
+
+
+def used(connection: Connection) -> int:
+    """Bytes that the rows take, about."""
+    return sum(int(connection.scalar(select(func.coalesce(func.sum(model.size), 0))) or 0) for model in _SIZED)
+
+
+def shrink(connection: Connection, most: int) -> int:
+    """Delete the oldest rows until at most `most` bytes are used; returns how many are."""
+    while (taken := used(connection)) > most:
+        oldest = [connection.scalar(select(model.at).order_by(model.at).offset(_SLICE).limit(1)) for model in _SIZED]
+        known = [at for at in oldest if at is not None]
+        last = [connection.scalar(select(func.max(model.at))) for model in _SIZED]
+        forget_before(connection, min(known) if known else max(at for at in last if at is not None) + 1)
+    return taken
+
+
+def give_back_pages(engine: Engine) -> None:
+    """SQLite keeps what was deleted as free pages; hand them back to the disk."""
+    if engine.dialect.name == "sqlite":
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("PRAGMA incremental_vacuum").all()
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").all()
+
+
+_SIZED: tuple[Any, ...] = (EventRow, PassageRow, FrameRow)
+
+
+def _forget_passages(connection: Connection, ids: Iterable[int], owner: str) -> None:
+    """By hand, not by cascade: SQLite's search triggers do not see what a cascade deletes."""
+    for session_id in ids:
+        connection.execute(delete(PassageRow).where(PassageRow.session_id == session_id, PassageRow.owner == owner))
+
+
+def _passages() -> Select[*tuple[Any, ...]]:
+    row = PassageRow
+    began, described = SessionRow.began, (row.kind, row.t_start, row.t_end, row.text)
+    return select(row.id, row.session_id, row.scenario, began, *described).join(SessionRow)
+
+
+def _filtered(statement: Select[*tuple[Any, ...]], query: Query) -> Select[*tuple[Any, ...]]:
+    row = PassageRow
+    statement = statement.where(row.owner == query.owner)
+    if query.session_id is not None:
+        statement = statement.where(row.session_id == query.session_id)
+    if query.scenario:
+        statement = statement.where(row.scenario == query.scenario)
+    if query.kinds:
+        statement = statement.where(row.kind.in_(query.kinds))
+    if query.since is not None:
+        statement = statement.where(row.at + (row.t_end - row.t_start) >= query.since)
+    if query.until is not None:
+        statement = statement.where(row.at <= query.until)
+    return statement
+
+
+def _match(terms: Sequence[Term], owner: str, dialect: str) -> str:
+    """The terms in the database's own search language. Tokens are letters and digits only, so nothing in them is syntax.
+
+    In SQLite the owner stands in the index too: other people's passages are then never looked at.
+    """
+    if dialect == "sqlite":
+        words = " AND ".join(f'"{" ".join(term)}"' for term in terms)
+        return f'owner : "{owner.replace(chr(34), "")}" AND words : ({words})'
+    return " & ".join("(" + " <-> ".join(f"'{token}'" for token in term) + ")" for term in terms)

@@ -1,0 +1,201 @@
+"""One thread writes, a few times a second, all that has come in meanwhile. Nobody waits for a disk, and nothing is lost while
+the disk is full or the database is locked: it is kept and tried again.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+
+from joyvl_app.errors import JoyError, ProviderFailed
+from joyvl_app.store import repository
+from joyvl_app.store.database import database_file, open_database, reason
+from joyvl_app.store.values import Ended, NewEvent, NewFrame, NewPassage, NewSession, Write
+
+R = TypeVar("R")
+EVERY = 0.25  # seconds between two writes
+_AGAIN = 1.0  # … after one that failed
+_MOST = 50_000  # writes that wait at most …
+_MOST_FRAMES = 200  # … and pictures among them
+_TIDY_EVERY = 60.0  # seconds between two looks at age and size
+_AT_ONCE = 5_000  # writes in one transaction
+
+
+class Writer:
+    """Opens the database, writes to it, keeps it within its bounds. `fault` says what is wrong now; "" when nothing is."""
+
+    def __init__(self, url: str, most_bytes: int, days: float) -> None:
+        self.fault = ""
+        self.lost = 0  # writes that were given up because too many waited
+        self._url, self._most_bytes, self._seconds = url, most_bytes, days * 86_400
+        self.engine: Engine = open_database(url)
+        self._inode = self._file_id()
+        self._waiting: deque[Write] = deque()
+        self._jobs: deque[tuple[Callable[[Connection], Any], Future[Any]]] = deque()
+        self._sessions: dict[int, NewSession] = {}
+        self._forgotten: set[int] = set()
+        self._more, self._closing = threading.Condition(), False
+        self._thread = threading.Thread(target=self._run, name="store", daemon=True)
+        self._thread.start()
+
+    def put(self, item: Write) -> None:
+        """Have it written soon; never waits."""
+        with self._more:
+            if isinstance(item, NewSession):
+                self._sessions[item.id] = item
+            if _session_of(item) in self._forgotten:
+                return
+            self._waiting.append(item)
+            self._keep_bounds(item)
+
+    def call(self, work: Callable[[Connection], R]) -> Future[R]:
+        """Do `work` in a transaction of its own, after everything that was put before."""
+        future: Future[R] = Future()
+        with self._more:
+            if self._closing:
+                future.set_exception(ProviderFailed("The archive is closed."))
+            self._jobs.append((work, future))
+            self._more.notify()
+        return future
+
+    def forget(self, *session_ids: int) -> None:
+        """Write nothing more of these sessions."""
+        with self._more:
+            self._forgotten.update(session_ids)
+            for session_id in session_ids:
+                self._sessions.pop(session_id, None)
+            self._waiting = deque(item for item in self._waiting if _session_of(item) not in self._forgotten)
+
+    def close(self) -> None:
+        """Write what waits, for five seconds at most. Call it off the event loop."""
+        with self._more:
+            self._closing = True
+            self._more.notify()
+        self._thread.join(timeout=5)
+        self.engine.dispose()
+
+    # --- on the thread -------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        tidied, failed = 0.0, False
+        while True:
+            with self._more:
+                if not self._closing and not self._jobs:
+                    self._more.wait(_AGAIN if failed else EVERY)
+                batch, jobs, closing = self._take(), self._take_jobs(), self._closing
+            failed = not self._try(partial(self._write, batch)) if batch else False
+            if failed:
+                self._put_back(batch)
+            for work, future in jobs:
+                self._do(work, future)
+            if time.monotonic() - tidied > _TIDY_EVERY and not failed:
+                tidied = time.monotonic()
+                self._try(self._tidy)
+            if closing and (failed or not self._waiting):
+                return
+
+    def _try(self, work: Callable[[], None]) -> bool:
+        """Whether it went well; if not, `fault` says why, and it is worth trying again."""
+        try:
+            self._look_for_file()
+            work()
+        except DBAPIError as error:
+            self.fault = f"The archive cannot be written ({reason(error)}). It is kept and tried again."
+        except (SQLAlchemyError, OSError, JoyError) as error:
+            self.fault = f"The archive cannot be written ({error}). It is kept and tried again."
+        else:
+            self.fault = self.fault if self.fault.startswith("The archive's file") else ""
+            return True
+        return False
+
+    def _write(self, batch: list[Write]) -> None:
+        try:
+            with self.engine.begin() as connection:
+                repository.write(connection, batch)
+        except IntegrityError:  # a session is gone that somebody else deleted: its rows have nowhere to go
+            with self.engine.begin() as connection:
+                repository.write(connection, list(self._sessions.values()))
+                there = repository.known(connection, {_session_of(item) for item in batch})
+                repository.write(connection, [item for item in batch if _session_of(item) in there])
+        for item in batch:
+            if isinstance(item, Ended):
+                self._sessions.pop(item.session_id, None)
+                self._forgotten.discard(item.session_id)
+
+    def _tidy(self) -> None:
+        with self.engine.begin() as connection:
+            repository.forget_before(connection, time.time() - self._seconds)
+            repository.shrink(connection, self._most_bytes)
+        repository.give_back_pages(self.engine)
+
+    def _do(self, work: Callable[[Connection], Any], future: Future[Any]) -> None:
+        try:
+            with self.engine.begin() as connection:
+                result = work(connection)
+        except DBAPIError as error:
+            future.set_exception(ProviderFailed(f"The archive cannot do that now: {reason(error)}."))
+        except Exception as error:
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+
+    def _look_for_file(self) -> None:
+        """A file that was deleted is written to in vain: begin a new one, with the sessions that are still running."""
+        if self._inode is None or self._file_id() == self._inode:
+            return
+        self.engine.dispose()
+        for leftover in ("-wal", "-shm"):
+            Path(f"{database_file(self.engine)}{leftover}").unlink(missing_ok=True)
+        self.engine = open_database(self._url)
+        self._inode = self._file_id()
+        with self.engine.begin() as connection:
+            repository.write(connection, list(self._sessions.values()))
+        self.fault = "The archive's file was removed; a new one was begun. What it held is gone."
+
+    def _file_id(self) -> int | None:
+        file = database_file(self.engine)
+        try:
+            return os.stat(file).st_ino if file else None
+        except OSError:
+            return -1
+
+    def _take(self) -> list[Write]:
+        return [self._waiting.popleft() for _ in range(min(_AT_ONCE, len(self._waiting)))]
+
+    def _take_jobs(self) -> list[tuple[Callable[[Connection], Any], Future[Any]]]:
+        """Only once all that was put before them has been taken."""
+        if self._waiting and not self._closing:
+            return []
+        jobs, self._jobs = [*self._jobs], deque()
+        return jobs
+
+    def _put_back(self, batch: list[Write]) -> None:
+        with self._more:
+            kept = [item for item in batch if _session_of(item) not in self._forgotten]
+            self._waiting.extendleft(reversed(kept))
+            self._keep_bounds(None)
+
+    def _keep_bounds(self, newest: Write | None) -> None:
+        if isinstance(newest, NewFrame) and sum(isinstance(item, NewFrame) for item in self._waiting) > _MOST_FRAMES:
+            self._waiting.remove(next(item for item in self._waiting if isinstance(item, NewFrame)))
+            self.lost += 1
+        while len(self._waiting) > _MOST:
+            self._waiting.popleft()
+            self.lost += 1
+
+
+def _session_of(item: Write) -> int:
+    if isinstance(item, NewSession):
+        return item.id
+    assert isinstance(item, Ended | NewEvent | NewPassage | NewFrame)
+    return item.session_id
