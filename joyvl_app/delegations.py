@@ -168,10 +168,13 @@ class Delegations:
         state: DelegationState = _STATES[answer.status]
         self.change(task, state)
         now = self._clock.now()
-        self._emit(Answered(t=now, id=task.id, state=state, digest=digest, card=answer.card, frames=answer.frames[:4]))
+        moved_on = bool(digest) and topic != self._topic and now - task.t > _PATIENCE
+        told = Answered(
+            t=now, id=task.id, state=state, digest=digest, card=answer.card, frames=answer.frames[:4], offered=moved_on
+        )
+        self._emit(told)
         if not digest:
             return
-        moved_on = topic != self._topic and now - task.t > _PATIENCE
         offer = _IN_WORDS["offer"][task.language == "zh"].format(question=_short(task.question)) if moved_on else ""
         self._unsaid[task.id] = _Unsaid(answer, now, offer)
         while len(self._unsaid) > 2 * self._limits.at_most:

@@ -46,6 +46,11 @@ class EventLog:
         self._told_error = self._told_error or error is not None
         return error
 
+    def forget(self) -> None:
+        """Delete what is on disk, and write nothing more there."""
+        if self._writer:
+            self._writer.forget()
+
     def append(self, event: Event) -> None:
         if self._closed:
             return
@@ -113,7 +118,7 @@ class _Writer:
 
     def __init__(self, path: Path, max_bytes: int) -> None:
         self.error: str | None = None
-        self._left = max_bytes
+        self._left, self._path, self._forgotten = max_bytes, path, False
         self._lines: queue.Queue[str | None] = queue.Queue(10_000)
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("w", encoding="utf-8")
@@ -125,6 +130,10 @@ class _Writer:
             self._lines.put_nowait(line)
         except queue.Full:
             self.error = "the disk is too slow for the event log; some lines are missing"
+
+    def forget(self) -> None:
+        self._forgotten = True
+        self.put("")
 
     def close(self) -> None:
         """Waits up to five seconds for the disk: call it off the event loop."""
@@ -138,7 +147,12 @@ class _Writer:
     def _run(self) -> None:
         with self._file as file:
             while (line := self._lines.get()) is not None:
-                self._write(file, line)
+                if self._forgotten:
+                    file.truncate(0)
+                else:
+                    self._write(file, line)
+        if self._forgotten:
+            self._path.unlink(missing_ok=True)
 
     def _write(self, file: IO[str], line: str) -> None:
         self._left -= len(line) + 1

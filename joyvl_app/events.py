@@ -127,6 +127,7 @@ class Answered(_Event):
     digest: str
     card: str = ""
     frames: tuple[float, ...] = ()
+    offered: bool = False  # it waits until the user wants to hear it
 
 
 class Permission(_Event):

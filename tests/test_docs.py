@@ -16,6 +16,9 @@ from joyvl_app.settings import Settings
 from joyvl_app.voices import TRANSCRIBERS, VOICES
 from tests.support import ROOT
 
+_PREFIXES = (  # texts that the code names by their beginning
+    "state_", "delegation_", "source_", "why_", "voice_", "intent_", "memory_kind_", "memory_span_", "permission_",
+)  # fmt: skip
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -48,5 +51,5 @@ def test_every_text_of_the_page_is_there_in_both_languages_and_used() -> None:
     code += "".join(path.read_text(encoding="utf-8") for path in (ROOT / "joyvl_app/ui").glob("*.py"))
     for key, words in texts.items():
         assert set(words) == {"en", "zh"} and all(words.values()), key
-        stem = key.split("_", 1)[0] if key.startswith(("state_", "delegation_", "source_", "why_", "voice_", "intent_")) else key
-        assert key in code or f"{stem}_" in code, f"the text {key} is used nowhere"
+        stem = next((prefix for prefix in _PREFIXES if key.startswith(prefix)), key)
+        assert key in code or stem in code, f"the text {key} is used nowhere"

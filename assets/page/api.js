@@ -26,6 +26,16 @@ export const change = (id, changes) => post(`/sessions/${id}/change`, changes);
 export const picture = (id, blob) => ask(`/sessions/${id}/frame`, { method: 'POST', body: blob });
 export const logAddress = (id) => `/joyvl/sessions/${id}/log`;
 
+export const pictureAddress = (id, t) => `/joyvl/sessions/${id}/picture?t=${t}`;
+
+export const recall = (asked) => ask(`/memory/search?${new URLSearchParams(asked)}`);
+export const sessions = () => ask('/memory/sessions');
+export const around = (id, t) => ask(`/memory/sessions/${id}/around?t=${t}`);
+export const forget = (id) => ask(`/memory/sessions/${id}`, { method: 'DELETE' });
+export const forgetMe = () => ask('/memory/mine', { method: 'DELETE' });
+export const keptPicture = (id, t) => `/joyvl/memory/sessions/${id}/picture?t=${t}`;
+export const keptLog = (id) => `/joyvl/memory/sessions/${id}/log`;
+
 export function leave(id) { // while the page is being closed: the answer does not matter
   const body = new Blob([JSON.stringify({ action: 'stop' })], { type: 'application/json' });
   navigator.sendBeacon(`/joyvl/sessions/${id}/change`, body);

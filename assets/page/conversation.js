@@ -1,15 +1,16 @@
 // What was said, by whom and when. It scrolls by itself only while the reader is at its end.
 
+import { Card, element } from './card.js';
 import { clock, t } from './words.js';
 
 const MOST = 500;
 const NEAR = 24; // pixels from the end that still count as the end
 
 export class Conversation {
-  constructor(section, onCancel) {
+  constructor(section, session) {
     this.list = section.querySelector('.jv-turns');
     this.empty = section.querySelector('.jv-empty');
-    this.onCancel = onCancel;
+    this.session = session; // how a card reaches it
     this.cards = new Map();
     this.following = true;
     this.list.addEventListener('scroll', () => {
@@ -45,47 +46,21 @@ export class Conversation {
 
   notice(event) { this.add(event.t, '·', event.detail, 'notice'); }
 
-  delegation(event) {
-    const card = this.cards.get(event.id) || this.newCard(event);
-    const running = event.state === 'submitted' || event.state === 'running';
-    card.running = running;
-    if (event.state === 'running' && event.detail) card.step.textContent = event.detail;
-    card.cancel.hidden = !running;
-    if (running) this.tick(card); else card.state.textContent = t(`delegation_${event.state}`);
-    this.toEnd();
-  }
+  delegation(event) { this.card(event).changed(event); this.toEnd(); }
 
-  // The session has ended: what was still being looked into stays unanswered.
-  settle() {
-    for (const card of this.cards.values()) {
-      if (card.running) { card.running = false; card.cancel.hidden = true; card.state.textContent = t('delegation_cancelled'); }
-    }
-  }
+  permission(event) { this.cards.get(event.id)?.permission(event); this.toEnd(); }
 
-  answer(event) {
-    const card = this.cards.get(event.id);
-    if (card && event.card) card.body.textContent = event.card;
-    this.toEnd();
-  }
+  answer(event) { this.cards.get(event.id)?.answered(event); this.toEnd(); }
 
-  newCard(event) {
-    const item = this.add(event.t, '◇', event.question, 'delegation');
-    const card = { t0: performance.now(), state: element('span', 'jv-card-state'), step: element('span', 'jv-card-step'),
-      body: element('div', 'jv-card-body'), cancel: element('button', 'jv-card-cancel', t('cancel')) };
-    card.cancel.type = 'button';
-    card.cancel.onclick = () => this.onCancel(event.id);
-    const line = element('div', 'jv-card-line');
-    line.append(card.state, card.step, card.cancel);
-    item.append(line, card.body);
+  settle() { this.cards.forEach((card) => card.settle()); }
+
+  card(event) {
+    const known = this.cards.get(event.id);
+    if (known) return known;
+    const card = new Card(this.add(event.t, '◇', event.question, 'delegation'), event, this.session);
     this.cards.set(event.id, card);
     if (this.cards.size > MOST) this.cards.delete(this.cards.keys().next().value);
     return card;
-  }
-
-  tick(card) {
-    card.state.textContent = t('delegation_running', { seconds: Math.round((performance.now() - card.t0) / 1000) });
-    clearTimeout(card.timer);
-    card.timer = setTimeout(() => card.running && this.tick(card), 1000);
   }
 
   add(seconds, mark, text, kind) {
@@ -110,10 +85,3 @@ export class Conversation {
 }
 
 const keyOf = (event) => `${event.decision_t} ${event.text}`;
-
-function element(tag, className, text = '') {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  made.textContent = text; // never HTML: what was seen or heard is data
-  return made;
-}

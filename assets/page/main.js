@@ -1,6 +1,7 @@
 // The page comes alive: words, stages, keys. Gradio's controls call window.joyvl.act(scenario, action, ...values).
 
 import * as api from './api.js';
+import * as memory from './memory.js';
 import { Stage } from './stage.js';
 import * as words from './words.js';
 
@@ -25,6 +26,7 @@ async function boot() {
   words.switchTo(words.preferred());
   await Promise.all(Object.values(page.scenarios).map((scenario) => settle(scenario, page)));
   header();
+  memory.open(page, stages);
   document.addEventListener('keydown', keys);
   document.addEventListener('keyup', released);
   addEventListener('pagehide', () => stages.forEach((stage) => stage.running && api.leave(stage.id)));
@@ -65,6 +67,7 @@ function header() {
   button('language').onclick = () => {
     words.switchTo(words.current() === 'zh' ? 'en' : 'zh');
     stages.forEach((stage) => { stage.relabel(); localise(stage.scenario); });
+    memory.relabel();
     theme(button('dark'));
   };
   button('help').onclick = () => {

@@ -2,6 +2,7 @@
 
 import * as api from './api.js';
 import { Conversation } from './conversation.js';
+import { keepsPictures } from './memory.js';
 import { Overlay } from './overlay.js';
 import { openSource, Sender, SourceError } from './stream.js';
 import { Timeline } from './timeline.js';
@@ -18,7 +19,8 @@ export class Stage {
     Object.assign(this, { scenario, page: decider, decider: decider.name, find, root, id: null, paused: false, source: 'sample', times: [] });
     this.video = root.querySelector('video');
     this.overlay = new Overlay(root.querySelector('.jv-picture'));
-    this.conversation = new Conversation(find('conversation'), (id) => this.send({ cancel: id }));
+    this.conversation = new Conversation(find('conversation'), {
+      send: (changes) => this.send(changes), picture: (second) => this.running && api.pictureAddress(this.id, second) });
     this.timeline = new Timeline(root.querySelector('.jv-timeline'), root.querySelector('.jv-why'),
       (second) => this.conversation.jumpTo(second));
     this.voice = new VoiceBar(root, voice, { send: (changes) => this.send(changes), tell: (text) => this.tell(text) });
@@ -70,7 +72,7 @@ export class Stage {
   openSession() {
     return api.open({ scenario: this.scenario.id, instruction: this.typed('instruction'), language: current(),
       sensitivity: Number(this.find('sensitivity').querySelector('input').value), source: this.source, decider: this.find('decider').querySelector('select').value,
-      ...this.voice.wishes() });
+      pictures: keepsPictures(), ...this.voice.wishes() });
   }
 
   async pause() {
@@ -189,6 +191,7 @@ export class Stage {
     else if (event.type === 'instruction') this.instruction(event);
     else if (event.type === 'delegation') this.conversation.delegation(event);
     else if (event.type === 'answer') this.conversation.answer(event);
+    else if (event.type === 'permission') this.conversation.permission(event);
     else if (event.type === 'state') this.told(event);
     else if (event.type === 'saying') this.saying(event);
     else if (event.type === 'hearing') this.voice.caption(event.text);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 import gradio as gr
@@ -15,6 +16,7 @@ _FONTS: dict[str, Any] = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui
 _HEAD = """
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="icon" href="/joyvl/static/icon.svg">
+<script src="/joyvl/static/markdown-it.min.js" defer></script>
 <script type="module" src="/joyvl/static/main.js"></script>
 """
 
@@ -25,6 +27,7 @@ def build_blocks(scenarios: dict[str, Scenario]) -> gr.Blocks:
     css = (PAGE / "page.css").read_text(encoding="utf-8")
     with gr.Blocks(title=text("title"), theme=theme, css=css, head=_HEAD, analytics_enabled=False, fill_width=True) as blocks:
         gr.HTML(_header(), padding=False, elem_id="jv-header")
+        gr.HTML(_memory(scenarios), padding=False, elem_id="jv-memory-panel")
         with gr.Tabs(elem_id="jv-tabs"):
             for scenario in scenarios.values():
                 with gr.Tab(scenario.title.en, id=scenario.id, elem_id=f"tab-{scenario.id}", render_children=True):
@@ -35,7 +38,7 @@ def build_blocks(scenarios: dict[str, Scenario]) -> gr.Blocks:
 def _header() -> str:
     buttons = "".join(
         f'<button type="button" class="jv-icon" id="jv-{name}" aria-pressed="false">{text(name)}</button>'
-        for name in ("boxes", "dark", "language", "help")
+        for name in ("memory", "boxes", "dark", "language", "help")
     )
     return f"""
 <header class="jv-header">
@@ -43,3 +46,26 @@ def _header() -> str:
   <nav aria-label="Page">{buttons}</nav>
   <p id="jv-keys" hidden>{text("keys")}</p>
 </header>"""
+
+
+def _memory(scenarios: dict[str, Scenario]) -> str:
+    """The panel of what is remembered; assets/page/memory.js brings it to life."""
+    options = "".join(f'<option value="{key}">{escape(scenario.title.en)}</option>' for key, scenario in scenarios.items())
+    spans = "".join(f'<option value="{hours}">{text(f"memory_span_{hours}")}</option>' for hours in (0, 1, 24, 168))
+    return f"""
+<section id="jv-recall" hidden aria-label="{text("memory")}">
+  <form class="jv-recall-form" role="search">
+    <label>{text("memory_search")} <input type="search" maxlength="300" placeholder="{text("memory_hint")}"></label>
+    <label>{text("memory_scenario")}
+      <select name="scenario"><option value="">{text("memory_all")}</option>{options}</select></label>
+    <label>{text("memory_when")} <select name="span">{spans}</select></label>
+    <button type="submit" class="jv-icon">{text("memory_find")}</button>
+  </form>
+  <p class="jv-recall-told" role="status"></p>
+  <ol class="jv-found"></ol>
+  <details class="jv-sessions"><summary>{text("memory_sessions")}</summary><ol></ol></details>
+  <p class="jv-recall-end">
+    <label><input type="checkbox" class="jv-keep"> <span>{text("memory_pictures")}</span></label>
+    <button type="button" class="jv-icon jv-forget">{text("memory_forget")}</button>
+  </p>
+</section>"""

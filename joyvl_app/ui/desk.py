@@ -11,12 +11,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from joyvl_app.build import Providers, offered_deciders
+from joyvl_app.build import Providers, chosen_brain, offered_deciders
 from joyvl_app.choice import choose
 from joyvl_app.clock import RealClock
 from joyvl_app.errors import BadInput, Busy, JoyError, ProviderFailed
 from joyvl_app.event_log import EventLog
 from joyvl_app.events import Header
+from joyvl_app.memory.archive import Archive
 from joyvl_app.memory.memories import Visit
 from joyvl_app.parts import Controls
 from joyvl_app.ports import Synthesizer
@@ -101,6 +102,39 @@ class Desk:
         seat.task = asyncio.create_task(self._run(seat))
         self._seats[session_id] = seat
         return seat
+
+    @property
+    def archive(self) -> Archive | None:
+        """What outlives the sessions; None where the settings want none."""
+        return self._providers.memories.archive
+
+    @property
+    def brain(self) -> str:
+        """The name of the brain that answers hard questions."""
+        return chosen_brain(self.settings)
+
+    async def forget(self, owner: str, session_id: int | None = None) -> int:
+        """Delete what is kept of one of an owner's sessions, or of all of them, logs included; a running one goes on, but nothing
+        more is kept of it. Returns how many there were. Raises BadInput when a session is not this owner's.
+        """
+        if self.archive is None or not owner:
+            return 0
+        await self.archive.settle()
+        theirs = [session for session in await self.archive.sessions(owner) if session_id in (None, session.id)]
+        if session_id is None:
+            await self.archive.forget_owner(owner)
+        else:
+            await self.archive.forget_session(owner, session_id)
+        await asyncio.to_thread(self._forget_logs, [session.name for session in theirs])
+        return len(theirs)
+
+    def _forget_logs(self, names: list[str]) -> None:
+        for name in names:
+            self._finished.pop(name, None)
+            if seat := self._seats.get(name):
+                seat.session.log.forget()
+            else:
+                (self.settings.data_dir / "logs" / f"{name}.jsonl").unlink(missing_ok=True)
 
     def switch(self, seat: Seat, decider: str) -> None:
         """Let another decider go on with a session. Raises BadInput when it is not offered."""

@@ -9,17 +9,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import FileResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
 from joyvl_app.api.guard import refuse_foreign_pages
 from joyvl_app.errors import BadInput
+from joyvl_app.memory.gallery import encode
 from joyvl_app.parts import Controls
 from joyvl_app.scenario import MAX_INSTRUCTION, check_instruction, pick_scenario
 from joyvl_app.ui.desk import Desk, Seat
 from joyvl_app.ui.owner import give_owner, owner_of
-from joyvl_app.ui.pictures import read_picture
+from joyvl_app.ui.pictures import jpeg, read_picture
 from joyvl_app.ui.rtc import Rtc
 from joyvl_app.ui.text import PAGE, catalogue
 from joyvl_app.ui.turn import page_configuration
@@ -40,7 +41,16 @@ class Opening(BaseModel):
     decider: str = Field(default="", max_length=64)
     voice: str = Field(default="", max_length=64)
     voiced: bool = True
+    pictures: bool = False
     speed: float = Field(default=1.0, ge=SPEEDS[0], le=SPEEDS[1])
+
+
+class Word(BaseModel):
+    """The user's word on what a brain wants to do."""
+
+    id: str = Field(max_length=32)
+    request: int = Field(ge=0)
+    granted: bool
 
 
 class Change(BaseModel):
@@ -51,6 +61,9 @@ class Change(BaseModel):
     language: Language | None = None
     action: Literal["pause", "resume", "stop", "interrupt", "finish_turn"] | None = None
     ended: int | None = Field(default=None, ge=0)
+    allow: Word | None = None
+    tell: str | None = Field(default=None, max_length=32)
+    pictures: bool | None = None
     cancel: str | None = Field(default=None, max_length=32)
     decider: str | None = Field(default=None, max_length=64)
     voice: str | None = Field(default=None, max_length=64)
@@ -90,6 +103,9 @@ def make_router(desk: Desk, rtc: Rtc) -> APIRouter:
             "decider": {**asdict(desk.choice), "offered": desk.offered},
             "voice": {"name": desk.settings.synthesizer, "offered": desk.voices, "hears": desk.hears},
             "max_instruction": MAX_INSTRUCTION,
+            "memory": desk.archive is not None,
+            "space": desk.settings.on_space,
+            "brain": desk.brain,
         }
 
     @router.get("/relay")
@@ -104,7 +120,7 @@ def make_router(desk: Desk, rtc: Rtc) -> APIRouter:
         check_instruction(opening.instruction)
         controls = Controls(
             opening.instruction.strip(), opening.sensitivity, opening.language, scenario.persona.in_language(opening.language),
-            voiced=opening.voiced, speed=opening.speed, **scenario.voice.model_dump(),
+            voiced=opening.voiced, pictures=opening.pictures, speed=opening.speed, **scenario.voice.model_dump(),
         )  # fmt: skip
         seat = desk.open(give_owner(request, response), scenario, controls, opening.source, opening.decider, opening.voice)
         return {"id": seat.session.id, "epoch": seat.epoch}
@@ -130,6 +146,14 @@ def make_router(desk: Desk, rtc: Rtc) -> APIRouter:
         _apply(change, seat)
         if change.action == "stop":
             await rtc.hang_up(seat.session.id)
+
+    @router.get("/sessions/{session_id}/picture")
+    async def kept_picture(seat: Mine, t: Annotated[float, Query(ge=0, le=1e7)]) -> Response:
+        """The key frame nearest to second `t` of a running session, for an answer's card."""
+        frame = await seat.session.memory.frame_near(t)
+        if frame is None:
+            raise BadInput("There is no picture from that time any more.")
+        return jpeg(await asyncio.to_thread(encode, frame.image))
 
     @router.get("/sessions/{session_id}/events")
     async def events(request: Request, seat: Mine) -> StreamingResponse:
@@ -171,6 +195,12 @@ def _apply(change: Change, seat: Seat) -> None:
         session.voice.be_silent(not change.voiced)
     if change.ended is not None:
         session.voice.ended_elsewhere(change.ended)
+    if change.allow:
+        session.delegations.decide(change.allow.id, change.allow.request, change.allow.granted)
+    if change.tell is not None:
+        session.tell_answer(change.tell)
+    if change.pictures is not None:
+        session.controls.pictures = change.pictures
     if change.cancel:
         session.delegations.cancel(change.cancel)
     if change.action:

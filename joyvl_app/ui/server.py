@@ -23,6 +23,7 @@ from joyvl_app.settings import Settings
 from joyvl_app.ui.blocks import build_blocks
 from joyvl_app.ui.desk import Desk
 from joyvl_app.ui.offline import KeepToYourself
+from joyvl_app.ui.recall import make_memory_router
 from joyvl_app.ui.routes import make_router
 from joyvl_app.ui.rtc import Rtc
 
@@ -47,6 +48,7 @@ def build_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(JoyError, _say_it)
     app.add_exception_handler(RequestValidationError, _say_what_is_wrong)
     app.include_router(make_router(desk, Rtc(settings)))
+    app.include_router(make_memory_router(desk))
     app.include_router(make_api(sessions, model_name(providers.chosen, settings), settings))
     app.add_middleware(KeepToYourself, on_space=settings.on_space)
     with redirect_stdout(StringIO()):  # Gradio prints the path it mounts at
