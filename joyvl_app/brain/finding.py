@@ -47,6 +47,7 @@ _LONG_WORD = 5
 _A_NAME = re.compile(r"^[A-Z][\w'’.-]*(?: (?:[a-z]{1,3} )?[A-Z][\w'’.-]*){1,3}$")
 _APART = re.compile(r"\s*(?:,|;|\band\b|&|、|和|与)\s*")
 _TITLE_WEIGHT = 1.5
+_ABSENT = 0.5  # what a word counts that stands nowhere: it says nothing for or against any passage
 _LEAST = 0.34  # of the question's weight must be found for an answer
 
 
@@ -76,12 +77,16 @@ def best(question: str, passages: Sequence[Passage], misread: bool = False) -> F
     read = [_mended(asked, passage) for passage in passages] if misread else passages
     weights = _weights(asked, read)
     score, place = max((_score(weights, passage), -number) for number, passage in enumerate(read))
-    share = min(1.0, score / sum(weights.values()))
+    share = min(1.0, score / sum(weight if _held(token, read) else weight * _ABSENT for token, weight in weights.items()))
     if share < _LEAST:
         return None
     passage, lines = passages[-place], lines_of(passages[-place])
     chosen = _answering(question, asked, lines_of(read[-place]))
     return Found(passage, lines[0], tuple(lines[number] for number in chosen), share)
+
+
+def _held(token: str, passages: Sequence[Passage]) -> bool:
+    return any(token in tokens(passage.text) for passage in passages)
 
 
 def title_of(passage: Passage) -> str:

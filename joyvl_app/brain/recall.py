@@ -14,6 +14,7 @@ from joyvl_app.plain import plain
 from joyvl_app.ports import Clock, Errand, SessionTools
 
 _CANDIDATES = 40
+_SURE = 0.5  # of the question must be found for an answer without a reservation
 _JUST_NOW = 3.0  # seconds; what was said then is the question itself
 _SLIDE = re.compile(r"\b(?:slides?|pages?|screens?)\b|页|张", re.I)
 _ORDER = re.compile(r"\b(after|before|following|preceding|next|previous)\b|之?后|之?前|下一|上一", re.I)
@@ -31,6 +32,7 @@ _SHOWN = re.compile(
     r"mention\w*|talk\w*)\b|出现|看到|显示|说",
     re.I,
 )
+_ON_SCREEN = re.compile(r"\b(?:slides?|pages?|screens?|shown|show|appear\w*|see|saw|seen|visible)\b|出现|看到|显示|[页张]", re.I)
 _SUMMARY = re.compile(
     r"\bwhat (?:has |have |did )?(?:happen\w*|i miss\w*|you see\w*|was going on)\b|\bsummar\w+|\brecap\b|发生了什么|总结|错过",
     re.I,
@@ -208,7 +210,7 @@ async def _best_passage(asked: Asked, tools: SessionTools) -> tuple[str, Sequenc
         ]
     if passage.kind != "screen":
         return _told(passage, zh), [passage]
-    if _WHEN.search(question) and _SHOWN.search(question):
+    if _WHEN.search(question) and _ON_SCREEN.search(question):
         return (f"“{found.title}”：{span(passage, zh)}。" if zh else f"“{found.title}” was on screen {span(passage)}."), [passage]
     return _lines(question, found, zh), [passage]
 
@@ -255,6 +257,8 @@ def _lines(question: str, found: finding.Found, zh: bool) -> str:
     if finding.asks_for_people(question) and (names := finding.names_in(lines)):
         lines = names
     told = listed(lines[:8], zh)
+    if found.share < _SURE:
+        told = f"记录里最接近的是：{told}" if zh else f"The closest in my notes: {told}"
     where = f"“{found.title}”（{span(found.passage, zh)}）" if zh else f"on “{found.title}”, {span(found.passage)}"
     return f"{told}——{where}。" if zh else f"{told}, {where}."
 

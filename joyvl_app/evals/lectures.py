@@ -29,6 +29,7 @@ from joyvl_app.settings import Settings
 from joyvl_app.sources import VideoSource
 from joyvl_app.watching import watch
 
+Split = Literal["dev", "test", "held"]
 _SHOWN = 12.0  # seconds that a slide stands
 _LATER = 360.0  # seconds between a slide and the question about it
 _APART = 6.0  # seconds between two questions
@@ -68,14 +69,14 @@ class Recalled:
     right: bool
 
 
-def lectures(split: Literal["dev", "test"], seed: int, topics_each: int) -> list[Lecture]:
+def lectures(split: Split, seed: int, topics_each: int) -> list[Lecture]:
     """All topics of a split, shuffled and dealt out to lectures."""
     topics = TypeAdapter(dict[str, list[Topic]]).validate_python(read_yaml(EVALS / "lectures.yaml", "lectures"))[split]
     random.Random(seed).shuffle(topics)
     return [_lecture(topics[i : i + topics_each], split, seed + i) for i in range(0, len(topics), topics_each)]
 
 
-def _lecture(topics: Sequence[Topic], split: Literal["dev", "test"], seed: int) -> Lecture:
+def _lecture(topics: Sequence[Topic], split: Split, seed: int) -> Lecture:
     acts = [
         _slide(topic.title, topic.lines, number * _SHOWN, (number + 1) * _SHOWN, split) for number, topic in enumerate(topics)
     ]
@@ -84,12 +85,19 @@ def _lecture(topics: Sequence[Topic], split: Literal["dev", "test"], seed: int) 
     timed = tuple((first + number * _APART, ask) for number, ask in enumerate(asks))
     end = first + len(asks) * _APART + 4
     acts.append(_slide("Break", (), len(topics) * _SHOWN, end, split))
-    play = Screenplay(seconds=end, seed=seed, split=split, fps=_FPS, size=(640, 360), noise=1.0, acts=tuple(acts))
+    play = Screenplay(seconds=end, seed=seed, split=_style(split), fps=_FPS, size=(640, 360), noise=1.0, acts=tuple(acts))
     return Lecture(play, timed)
 
 
-def _slide(title: str, lines: tuple[str, ...], since: float, to: float, split: Literal["dev", "test"]) -> SlideAct:
-    return SlideAct.model_validate({"show": "slide", "title": title, "lines": lines, "from": since, "to": to, "style": split})
+def _style(split: Split) -> Literal["dev", "test"]:
+    """Whose fonts; what was held back looks like the test's."""
+    return "dev" if split == "dev" else "test"
+
+
+def _slide(title: str, lines: tuple[str, ...], since: float, to: float, split: Split) -> SlideAct:
+    return SlideAct.model_validate(
+        {"show": "slide", "title": title, "lines": lines, "from": since, "to": to, "style": _style(split)}
+    )
 
 
 async def recall(lecture: Lecture, settings: Settings, folder: Path) -> list[Recalled]:
@@ -129,7 +137,7 @@ def _judged(lecture: Lecture, events: Sequence[Event]) -> list[Recalled]:
     return judged
 
 
-async def recall_all(split: Literal["dev", "test"], seed: int = 7, topics_each: int = 6) -> list[Recalled]:
+async def recall_all(split: Split, seed: int = 7, topics_each: int = 6) -> list[Recalled]:
     """Every question of a split."""
     settings = Settings.model_validate({"decider": "embedded", "brain": "memory"})
     with tempfile.TemporaryDirectory() as folder:

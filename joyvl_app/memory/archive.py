@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -145,7 +144,7 @@ class Record:
         if isinstance(event, Footer):
             for entry in self._chronicle.close():
                 self._put(entry)
-            self._writer.put(Ended(self.session.id, time.time()))
+            self._writer.put(Ended(self.session.id, began + event.t))
 
     def keep(self, frame: KeyFrame) -> None:
         self._writer.put(NewFrame(self.session.id, frame.t, self.session.began + frame.t, frame.jpeg))

@@ -10,7 +10,7 @@ from joyvl_app.domain import Decision, Delegate, Moment, Respond, Summary, Turn
 from joyvl_app.memory.tokens import cut, estimate
 
 _QA_SHARE = 0.4  # of the prefix's tokens, at most, for questions and answers
-_LINE = 14  # tokens that a line's label and times take
+_LINE = 18  # tokens that a line's label and times take
 
 
 class Window:
@@ -54,9 +54,12 @@ class Window:
         long_term, mid_term = self.past(t)
         turns = _newest_turns(self._turns, int(self._most * _QA_SHARE))
         room = self._most - sum(map(_turn_cost, turns)) - 4 * _LINE  # the sections' labels
-        mid_term = _newest(mid_term, room)
-        long_term = _newest(long_term, room - sum(map(_cost, mid_term)))
-        self._prefix = dialect.history(long_term, mid_term, turns)
+        newest_mid = _newest(mid_term, room)
+        newest_long = _newest(long_term, room - sum(map(_cost, newest_mid)))
+        self._prefix = dialect.history(newest_long, newest_mid, turns)
+        while estimate(self._prefix) > self._most and (newest_long or newest_mid or turns):  # the labels cost what they cost
+            (newest_long or newest_mid or turns).pop(0)
+            self._prefix = dialect.history(newest_long, newest_mid, turns)
 
     def _note_turns(self, moment: Moment, decision: Decision) -> None:
         if moment.instruction and moment.instruction != self._instruction:

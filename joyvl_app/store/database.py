@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from joyvl_app.errors import BadInput, MissingPart
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
+_PRAGMAS = ("auto_vacuum=INCREMENTAL", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "journal_size_limit=4194304")
 _BUSY_MS = 2_000  # how long one statement waits for another process's write
 
 
@@ -88,7 +89,13 @@ def _prepare(connection: Any, record: Any) -> None:
     """WAL: readers and the writer do not wait for one another, and what was committed survives a killed process."""
     connection.isolation_level = None  # the driver would leave a migration outside any transaction
     cursor = connection.cursor()
-    for pragma in ("auto_vacuum=INCREMENTAL", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+    for pragma in (
+        "auto_vacuum=INCREMENTAL",
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        "foreign_keys=ON",
+        "journal_size_limit=4194304",
+    ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -17,22 +17,27 @@ _EVENT, _PASSAGE, _FRAME = 140, 240, 160  # what a row of these takes beside its
 _REWRITTEN = ("t_end", "text", "words", "size")
 _SLICE = 2_000  # rows deleted at once
 _FTS = table("passages_fts", column("rowid"))
+_PAGES = ("page_count", "freelist_count", "page_size")
 _CANDIDATES = 200  # newest passages looked at for each word
 
 
 # --- writing -----------------------------------------------------------------------------------------------------
 
 
-def write(connection: Connection, batch: Sequence[Write]) -> None:
-    """All of a batch, in order of kind. Written twice it stands there once."""
-    _insert(connection, SessionRow, [_session(item) for item in batch if isinstance(item, NewSession)])
-    _insert(connection, EventRow, [_event(item) for item in batch if isinstance(item, NewEvent)])
+def write(connection: Connection, batch: Sequence[Write]) -> int:
+    """All of a batch, in order of kind; returns about how many bytes that takes. Written twice it stands there once."""
     latest = {(item.session_id, item.number): item for item in batch if isinstance(item, NewPassage)}
-    _insert(connection, PassageRow, [_passage(item) for item in latest.values()], _REWRITTEN)
-    _insert(connection, FrameRow, [_frame(item) for item in batch if isinstance(item, NewFrame)])
+    events = [_event(item) for item in batch if isinstance(item, NewEvent)]
+    passages = [_passage(item) for item in latest.values()]
+    frames = [_frame(item) for item in batch if isinstance(item, NewFrame)]
+    _insert(connection, SessionRow, [_session(item) for item in batch if isinstance(item, NewSession)])
+    _insert(connection, EventRow, events)
+    _insert(connection, PassageRow, passages, _REWRITTEN)
+    _insert(connection, FrameRow, frames)
     for item in batch:
         if isinstance(item, Ended):
             connection.execute(update(SessionRow).where(SessionRow.id == item.session_id).values(ended=item.at))
+    return sum(int(row["size"]) for row in (*events, *passages, *frames))
 
 
 def known(connection: Connection, ids: set[int]) -> set[int]:
@@ -78,7 +83,8 @@ def _frame(item: NewFrame) -> dict[str, Any]:
 def search(connection: Connection, query: Query) -> list[Hit]:
     """All terms: the newest matches first. Any term: the best first, where a word that few passages hold counts for more."""
     if not query.any_term or len(query.terms) < 2:
-        return [hit for _, hit in _newest(connection, query, query.terms, query.most)]
+        newest = [hit for _, hit in _newest(connection, query, query.terms, query.most)]
+        return sorted(newest, key=lambda hit: -(hit.began + hit.t_start))  # written a little out of order, perhaps
     scores: dict[int, float] = {}
     hits: dict[int, Hit] = {}
     for term in dict.fromkeys(query.terms):
@@ -172,7 +178,10 @@ def forget_before(connection: Connection, at: float) -> None:
 
 
 def used(connection: Connection) -> int:
-    """Bytes that the rows take, about."""
+    """Bytes that the rows take; what SQLite's file holds, and about what PostgreSQL's tables do."""
+    if connection.dialect.name == "sqlite":
+        pages, free, size = (connection.exec_driver_sql(f"PRAGMA {name}").scalar() or 0 for name in _PAGES)
+        return int((pages - free) * size)
     return sum(int(connection.scalar(select(func.coalesce(func.sum(model.size), 0))) or 0) for model in _SIZED)
 
 
@@ -188,10 +197,17 @@ def shrink(connection: Connection, most: int) -> int:
 
 def give_back_pages(engine: Engine) -> None:
     """SQLite keeps what was deleted as free pages; hand them back to the disk."""
-    if engine.dialect.name == "sqlite":
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.exec_driver_sql("PRAGMA incremental_vacuum").all()
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").all()
+    if engine.dialect.name != "sqlite":
+        return
+    connection = engine.raw_connection()  # neither works inside a transaction
+    try:
+        for pragma in ("incremental_vacuum", "wal_checkpoint(TRUNCATE)"):
+            cursor = connection.cursor()
+            cursor.execute(f"PRAGMA {pragma}")
+            cursor.fetchall()  # it works as far as it is read
+            cursor.close()
+    finally:
+        connection.close()
 
 
 _SIZED: tuple[Any, ...] = (EventRow, PassageRow, FrameRow)

@@ -28,6 +28,8 @@ _AGAIN = 1.0  # … after one that failed
 _MOST = 50_000  # writes that wait at most …
 _MOST_FRAMES = 200  # … and pictures among them
 _TIDY_EVERY = 60.0  # seconds between two looks at age and size
+_TIDY_SHARE = 0.04  # … or sooner, when so much of the bound has been written since
+_FULL = 0.85  # of the bound is what tidying leaves: the rest is for what comes until the next time, and for the journal
 _AT_ONCE = 5_000  # writes in one transaction
 
 
@@ -40,6 +42,7 @@ class Writer:
         self._url, self._most_bytes, self._seconds = url, most_bytes, days * 86_400
         self.engine: Engine = open_database(url)
         self._inode = self._file_id()
+        self._written = 0  # bytes since it was last tidied
         self._waiting: deque[Write] = deque()
         self._jobs: deque[tuple[Callable[[Connection], Any], Future[Any]]] = deque()
         self._sessions: dict[int, NewSession] = {}
@@ -98,8 +101,9 @@ class Writer:
                 self._put_back(batch)
             for work, future in jobs:
                 self._do(work, future)
-            if time.monotonic() - tidied > _TIDY_EVERY and not failed:
-                tidied = time.monotonic()
+            grown = self._written > self._most_bytes * _TIDY_SHARE
+            if (grown or time.monotonic() - tidied > _TIDY_EVERY) and not failed:
+                tidied, self._written = time.monotonic(), 0
                 self._try(self._tidy)
             if closing and (failed or not self._waiting):
                 return
@@ -121,7 +125,7 @@ class Writer:
     def _write(self, batch: list[Write]) -> None:
         try:
             with self.engine.begin() as connection:
-                repository.write(connection, batch)
+                self._written += repository.write(connection, batch)
         except IntegrityError:  # a session is gone that somebody else deleted: its rows have nowhere to go
             with self.engine.begin() as connection:
                 repository.write(connection, list(self._sessions.values()))
@@ -135,7 +139,7 @@ class Writer:
     def _tidy(self) -> None:
         with self.engine.begin() as connection:
             repository.forget_before(connection, time.time() - self._seconds)
-            repository.shrink(connection, self._most_bytes)
+            repository.shrink(connection, int(self._most_bytes * _FULL))
         repository.give_back_pages(self.engine)
 
     def _do(self, work: Callable[[Connection], Any], future: Future[Any]) -> None:

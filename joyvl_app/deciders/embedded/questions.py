@@ -91,8 +91,8 @@ def _about(question: str, target: Target, scene: Scene, t: float, zh: bool) -> s
         return _ago(target, scene, t, zh)
     if scene.now is None:
         return phrase("blind", zh)
-    if _MANY.search(question):
-        return tell_count(scene, target, zh)
+    if many := _MANY.search(question):
+        return tell_count(scene, target, zh) if zh or _near(question[many.end() :], target) else None
     if _WHERE.search(question):
         return _where(target, scene, t, zh)
     if _THERE.search(question):
@@ -108,6 +108,12 @@ def _about(question: str, target: Target, scene: Scene, t: float, zh: bool) -> s
 def _no_price(question: str, zh: bool) -> str | None:
     """None in the picture: of a thing that the question names, the memory may know it."""
     return None if _NAMES_A_THING.search(question) else phrase("no_price", zh)
+
+
+def _near(rest: str, target: Target) -> bool:
+    """Whether "how many" asks for the target itself: "how many bones does an adult have" does not ask for adults."""
+    found = find_target(" ".join(rest.split()[:3]))
+    return found is not None and found[0] == target
 
 
 def _prices(scene: Scene) -> str:

@@ -58,7 +58,7 @@ def _take_over() -> None:
     connection = op.get_bind()
     rows = connection.execute(
         sa.text(
-            "SELECT e.session_id, e.number, e.t, e.at, e.type, e.body, s.owner, s.scenario FROM events e"
+            "SELECT e.session_id, e.number, e.t AS second, e.at AS wall, e.type, e.body, s.owner, s.scenario FROM events e"
             " JOIN sessions s ON s.id = e.session_id WHERE e.type IN ('heard', 'spoken')"
         )
     ).all()
@@ -70,7 +70,7 @@ def _take_over() -> None:
                 " VALUES (:session, :number, :owner, :scenario, :kind, :t, :t, :at, :text, :words, :size)"
             ),
             {"session": row.session_id, "number": -row.number, "owner": row.owner, "scenario": row.scenario, "kind": row.type,
-             "t": row.t, "at": row.at, "text": text, "words": indexed(text), "size": 2 * len(text) + 200},
+             "t": row.second, "at": row.wall, "text": text, "words": indexed(text), "size": 2 * len(text) + 200},
         )  # fmt: skip
 
 
