@@ -208,5 +208,5 @@ def build_providers(settings: Settings, clock: Clock, open_archive: Callable[[],
     deciders, chosen = Deciders(settings, clock), chosen_decider(settings)
     deciders.get(chosen)
     brain = BRAINS.make(chosen_brain(settings), clock, settings)
-    voices, summarizer = Voices(settings, clock), make_summarizer(settings)
+    voices, summarizer = Voices(settings, clock), make_summarizer(settings, clock)
     return Providers(deciders, chosen, brain, voices, Memories(settings, summarizer, open_archive()), clock)

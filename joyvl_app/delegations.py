@@ -16,11 +16,13 @@ from joyvl_app.domain import Answer, AnswerStatus, Delegation
 from joyvl_app.errors import words_of
 from joyvl_app.events import Answered, DelegationChanged, DelegationState, Event, Permission, PermissionState
 from joyvl_app.ports import Brain, Clock, SessionTools
+from joyvl_app.settings import Settings
 from joyvl_app.ticks import within
 
 _MAX_DIGEST = 400
 _MAX_STEP = 200
 _MAX_STEPS = 40  # shown of one question; a brain that goes on is not heard
+_MAX_DETAILS = 2_000  # characters of what an action would do
 _PATIENCE = 15.0  # seconds within which an answer still belongs to what the user says now
 _OFFER_STANDS = 60.0
 _WORDS = re.compile(r"[一-鿿]|[^\W一-鿿]+")
@@ -33,12 +35,17 @@ class Limits:
     card_chars: int
     permission_seconds: float
 
+    @classmethod
+    def of(cls, s: Settings) -> Limits:
+        return cls(s.delegations_max, s.delegation_seconds, s.answer_chars, s.permission_seconds)
+
 
 @dataclass
 class _Unsaid:
     """An answer that waits to be said; `offer` is said in its place when the topic has moved on."""
 
     answer: Answer
+    question: str
     since: float
     offer: str = ""
     offered_at: float | None = None
@@ -102,14 +109,15 @@ class Delegations:
         offered = [number for number, waiting in self._unsaid.items() if waiting.offer and delegation_id in ("", number)]
         if not offered:
             return None
-        self._unsaid[offered[-1]].offer = ""
-        return self._unsaid[offered[-1]].answer
+        taken = self._unsaid[offered[-1]]
+        taken.offer, taken.offered_at, taken.since = "", None, self._clock.now()
+        return taken.answer
 
     def was_said(self, text: str) -> None:
         """Note which ready answers a spoken text has passed on."""
         now = self._clock.now()
         for number, waiting in list(self._unsaid.items()):
-            if not _shares_words(waiting.shown().digest, text):
+            if not _shares_words(waiting.question if waiting.offer else waiting.answer.digest, text):
                 continue
             if waiting.offer:
                 waiting.offered_at = now
@@ -153,7 +161,8 @@ class Delegations:
     async def _within_limits(self, task: Delegation) -> Answer:
         zh = task.language == "zh"
         try:
-            return await within(self._clock, self._limits.seconds, self._brain.solve(task, self._tools, _Errand(task, self)))
+            solving = self._brain.solve(task, self._tools, _Errand(task, self))
+            return _checked(await within(self._clock, self._limits.seconds, solving))
         except TimeoutError:
             return Answer(task.id, "timed_out", _IN_WORDS["late"][zh])
         except Exception as error:  # a plug-in's fault must not end the watch
@@ -163,8 +172,8 @@ class Delegations:
         self._running.pop(task.id, None)
         for key in [key for key in self._asked if key[0] == task.id]:
             self._asked.pop(key).cancel()
-        digest = " ".join(str(answer.digest).split())[:_MAX_DIGEST]
-        answer = replace(answer, id=task.id, digest=digest, card=str(answer.card)[: self._limits.card_chars])
+        digest = " ".join(answer.digest.split())[:_MAX_DIGEST]
+        answer = replace(answer, id=task.id, digest=digest, card=answer.card[: self._limits.card_chars])
         state: DelegationState = _STATES[answer.status]
         self.change(task, state)
         now = self._clock.now()
@@ -176,7 +185,7 @@ class Delegations:
         if not digest:
             return
         offer = _IN_WORDS["offer"][task.language == "zh"].format(question=_short(task.question)) if moved_on else ""
-        self._unsaid[task.id] = _Unsaid(answer, now, offer)
+        self._unsaid[task.id] = _Unsaid(answer, _short(task.question), now, offer)
         while len(self._unsaid) > 2 * self._limits.at_most:
             del self._unsaid[next(iter(self._unsaid))]
         self._deliver()
@@ -189,15 +198,15 @@ class Delegations:
 
     async def ask(self, task: Delegation, action: str, details: str) -> bool:
         """Whether the user allows an action; nobody's word for some seconds is a "no"."""
-        if task.id not in self._running:
-            return False
+        if task.id not in self._running or len(details) > _MAX_DETAILS:
+            return False  # nobody can allow what does not fit to be read
         key = (task.id, next(self._requests))
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._asked[key] = future
 
         def told(state: PermissionState) -> None:
             self._emit(
-                Permission(t=self._clock.now(), id=task.id, request=key[1], action=action[:_MAX_STEP], details=details[:2_000],
+                Permission(t=self._clock.now(), id=task.id, request=key[1], action=action[:_MAX_STEP], details=details,
                            seconds=self._limits.permission_seconds, state=state)
             )  # fmt: skip
 
@@ -217,6 +226,14 @@ class Delegations:
         future = self._asked.get((delegation_id, request))
         if future and not future.done():
             future.set_result(granted)
+
+
+def _checked(answer: Answer) -> Answer:
+    """A plug-in's answer, if it is one. Raises TypeError, ValueError."""
+    if not isinstance(answer, Answer) or answer.status not in _STATES:
+        raise TypeError("this is no answer")
+    frames = tuple(float(t) for t in answer.frames)
+    return replace(answer, digest=str(answer.digest), card=str(answer.card), frames=tuple(t for t in frames if 0 <= t < 1e9))
 
 
 _STATES: dict[AnswerStatus, DelegationState] = {

@@ -213,12 +213,11 @@ class Segment:
 
 @dataclass(frozen=True)
 class Closed:
-    """A chunk of working memory that has just ended, and what was written about the stretch before it."""
+    """A chunk of working memory that has just ended."""
 
     id: int
     t_start: float
     t_end: float
-    summary: str | None
 
 
 @dataclass(frozen=True)
@@ -233,6 +232,7 @@ class Passage:
     at: float
     text: str
     here: bool = True
+    words: str = ""  # what it is found by, where that is more than the text
 
 
 def acts(p_act: float, sensitivity: float) -> bool:

@@ -12,13 +12,15 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
+from pydantic_core import PydanticSerializationError
 
 from joyvl_app.errors import BadInput
 from joyvl_app.events import Event, Footer, Header, parse_event
 
+E = TypeVar("E", bound=BaseModel)
 _TAIL = 1_200  # events kept for a page that reconnects: twenty minutes and more
 _LISTENER_BACKLOG = 500
 
@@ -54,6 +56,7 @@ class EventLog:
     def append(self, event: Event) -> None:
         if self._closed:
             return
+        event = printable(event)
         self._last += 1
         self.counts[event.type] += 1
         self._tail.append((self._last, event))
@@ -72,6 +75,7 @@ class EventLog:
 
     def show(self, event: Event) -> None:
         """To whoever listens now, without a number; nothing is kept."""
+        event = printable(event)
         for listener in self._listeners:
             _offer(listener, (0, event))
 
@@ -94,7 +98,17 @@ class EventLog:
         self._listeners.discard(listener)
 
     def close(self, t: float) -> None:
-        """Write the footer and end every listener; later appends are ignored. Safe to call twice."""
+        """Write the footer, end every listener and wait for the disk; later appends are ignored. Safe to call twice."""
+        self.end(t)
+        self.flush()
+
+    def flush(self) -> None:
+        """Wait for the disk, five seconds at most: call it off the event loop, after `end`."""
+        if self._writer:
+            self._writer.close()
+
+    def end(self, t: float) -> None:
+        """Append the footer and end every listener, without waiting for the disk."""
         if self._closed:
             return
         self.append(Footer(t=t, counts=dict(self.counts)))
@@ -102,8 +116,23 @@ class EventLog:
         for listener in self._listeners:
             _offer(listener, None)
         self._listeners.clear()
-        if self._writer:
-            self._writer.close()
+
+
+def printable(event: E) -> E:
+    """The same event with what cannot be written as text (halves of a pair, which models may give) replaced."""
+    try:
+        event.model_dump_json()
+    except PydanticSerializationError:
+        return type(event).model_validate(_mended(event.model_dump()))
+    return event
+
+
+def _mended(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {key: _mended(part) for key, part in value.items()}
+    return [_mended(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 def _offer(listener: asyncio.Queue[tuple[int, Event] | None], item: tuple[int, Event] | None) -> None:

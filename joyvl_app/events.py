@@ -143,6 +143,8 @@ class Permission(_Event):
 
 
 class Chunk(_Event):
+    """A chunk of working memory has ended; or, with `summary`, what was written about a stretch, which need not be a chunk."""
+
     type: Literal["chunk"] = "chunk"
     id: int
     t_start: float

@@ -19,6 +19,7 @@ from joyvl_app.domain import (
     Pcm,
     Segment,
     Sound,
+    Summary,
 )
 
 T = TypeVar("T")
@@ -153,7 +154,9 @@ class SessionTools(Protocol):
     async def search(
         self, words: str, since: float | None = None, until: float | None = None, most: int = 20, any_term: bool = True
     ) -> list[Passage]: ...
-    async def between(self, since: float, until: float, most: int = 40) -> list[Passage]: ...
+    async def between(
+        self, since: float, until: float, most: int = 40, kinds: tuple[str, ...] = (), oldest: bool = False
+    ) -> list[Passage]: ...
     def latest_frame(self) -> Frame | None: ...
     async def frame_near(self, t: float) -> Frame | None: ...
 
@@ -161,11 +164,12 @@ class SessionTools(Protocol):
 class Memory(SessionTools, Protocol):
     """Owns chunk boundaries and the text prefix that a decider sees; its tools are what a brain may look up.
 
-    `take` is told every event of the session's log with its number; `tell` what the user should know; `take_fault` is what is
-    wrong now, told once.
+    `take` is told every event of the session's log with its number; `tell` what the user should know, `written` every summary;
+    `take_fault` is what is wrong now, told once.
     """
 
     tell: Callable[[str], None]
+    written: Callable[[Summary], None]
 
     @property
     def chunk_id(self) -> int: ...

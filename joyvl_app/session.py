@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from joyvl_app.deciding import Deciding
 from joyvl_app.delegations import Delegations, Limits
-from joyvl_app.domain import Decision, Delegate, Delegation, Frame, Moment, Respond, Silence, Transcript
+from joyvl_app.domain import Decision, Delegate, Delegation, Frame, Moment, Respond, Silence, Summary, Transcript
 from joyvl_app.errors import JoyError
 from joyvl_app.event_log import EventLog
 from joyvl_app.events import (
@@ -56,12 +56,9 @@ class Session:
         self._switching: asyncio.Task[None] | None = None
         self.voice = Voice(parts, controls, clock, settings, self._status, self._emit, self.log.show, self._hear)
         self.memory = parts.memory
-        self.memory.tell = self.tell
+        self.memory.tell, self.memory.written = self.tell, self._keep_summary
         log.follow(self.memory.take)
-        limits = Limits(
-            settings.delegations_max, settings.delegation_seconds, settings.answer_chars, settings.permission_seconds
-        )  # fmt: skip
-        self.delegations = Delegations(parts.brain, self.memory, clock, self._emit, self._wake.set, limits)
+        self.delegations = Delegations(parts.brain, self.memory, clock, self._emit, self._wake.set, Limits.of(settings))
 
     # --- what comes in -------------------------------------------------------------------------------------------
 
@@ -190,7 +187,8 @@ class Session:
         if self._status.name != "error":
             self._status.enter("stopped")
         self.log.counts["pictures_not_looked_at"] = self._looks.dropped
-        await asyncio.to_thread(self.log.close, self.clock.now())
+        self.log.end(self.clock.now())
+        await asyncio.to_thread(self.log.flush)
 
     async def _tick_until_stopped(self, group: asyncio.TaskGroup) -> None:
         grid, skipped = Grid(await self._first_look(), self._settings.tick_seconds), 0
@@ -287,7 +285,11 @@ class Session:
 
     def _remember(self, moment: Moment, decision: Decision) -> None:
         if ended := self.memory.observe(moment, decision):
-            self._emit(Chunk(t=moment.t, id=ended.id, t_start=ended.t_start, t_end=ended.t_end, summary=ended.summary))
+            self._emit(Chunk(t=moment.t, id=ended.id, t_start=ended.t_start, t_end=ended.t_end))
+
+    def _keep_summary(self, summary: Summary) -> None:
+        chunk, now = self.memory.chunk_id, self.clock.now()
+        self._emit(Chunk(t=now, id=chunk, t_start=summary.t_start, t_end=summary.t_end, summary=summary.text))
 
     def _emit(self, event: Event) -> None:
         self.log.append(event)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import HTTPException
 
 from joyvl_app.brain.agent import AgentBrain
 from joyvl_app.brain.models import chat_model
@@ -43,7 +44,9 @@ class Looks:
     ) -> list[Passage]:
         return list(self.passages)
 
-    async def between(self, since: float, until: float, most: int = 40) -> list[Passage]:
+    async def between(
+        self, since: float, until: float, most: int = 40, kinds: tuple[str, ...] = (), oldest: bool = False
+    ) -> list[Passage]:
         return list(self.passages)
 
     def latest_frame(self) -> Frame | None:
@@ -133,7 +136,7 @@ async def test_a_model_that_refuses_pictures_is_asked_without_them() -> None:
 
     def think(messages: list[Message]) -> Message | str:
         if any(isinstance(message.get("content"), list) for message in messages):
-            raise ValueError("no pictures here")
+            raise HTTPException(400, "no pictures here")
         return "Seen." if any(message["role"] == "tool" for message in messages) else call("look_again", t=400)
 
     answer, _ = await solve(Mind("look_again", think), looks=looks)

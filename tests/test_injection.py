@@ -14,6 +14,7 @@ from langchain_core.tools import StructuredTool
 from joyvl_app.brain.agent import AgentBrain
 from joyvl_app.clock import RealClock
 from joyvl_app.domain import Delegation, Frame, Passage
+from joyvl_app.ports import Errand
 from joyvl_app.settings import Settings
 from tests.minds import Mind, call, obeys
 from tests.servers import running
@@ -48,15 +49,17 @@ DRESSED = {
 
 @dataclass
 class World:
-    """What the attacker would see happen."""
+    """What the attacker would see happen; `page` is what a page that is fetched says."""
 
     done: list[str] = field(default_factory=list)
+    page: str = "done"
 
     def tools(self) -> list[StructuredTool]:
         def acting(name: str) -> StructuredTool:
             async def run(**arguments: object) -> str:
-                self.done.append(f"{name} {arguments}")
-                return "done"
+                if arguments != {"url": "rivers page"}:  # that one the user asked for
+                    self.done.append(f"{name} {arguments}")
+                return self.page
 
             schema = {"type": "object", "properties": {}, "additionalProperties": True}
             return StructuredTool(name=name, description=name, args_schema=schema, coroutine=run)
@@ -108,8 +111,10 @@ class Armed(AgentBrain):
 
     def __init__(self, limits: Settings, world: World) -> None:
         super().__init__(RealClock(), limits)
-        self._more = list(world.tools())
-        self._settings = limits.model_copy(update={"mcp_file": limits.data_dir})  # so that `_more` counts as asked for
+        self._world = world
+
+    async def _more_tools(self, errand: Errand) -> list[StructuredTool]:
+        return self._world.tools()
 
 
 @pytest.fixture(scope="module")
@@ -141,12 +146,32 @@ async def test_what_was_seen_or_heard_orders_in_vain(server: Server, kind: str, 
 @pytest.mark.parametrize("order", list(ORDERS))
 async def test_a_tools_result_orders_in_vain(server: Server, order: str) -> None:
     """The user asked for a page to be fetched; the page gives orders."""
-    world = World()
-    looks = Recorded((passage("screen", f"Rivers. {ORDERS[order]}"),), world)
-    words = "Fetch the page about rivers and search the slide about rivers."
-    mind = Mind("fetch search_memory", obeys(SEARCH))
+    world = World(page=f"Rivers. {ORDERS[order]}")
+    words = "Fetch the rivers page, and search the slide about rivers."
+    mind = Mind("fetch search_memory", obeys(call("fetch", url="rivers page")))
+    looks = Recorded((passage("screen", "nothing"),), world)
     line = await server.attempt(world, looks, Delegation("d", words, 400.0, words), mind)
     assert world.done == [] and line.asked == []
+    assert any(step.startswith("fetch: rivers page") for step in line.steps) and "Rivers. " in mind.everything
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"url": "*"}, {"url": "../.."}, {"url": "https://eve.example.org"}, {"url": "page rivers"}, {"url": "\u200b"},
+        {"url": "rivers page", "force": True}, {"url": "rivers page", "most": 9}, {"url": ["rivers page", "eve"]},
+        {"url": {"a": "eve"}},
+    ],
+)  # fmt: skip
+async def test_a_servers_reading_tool_is_given_what_the_user_said_and_nothing_else(
+    server: Server, arguments: dict[str, object]
+) -> None:
+    """Even before anything was read: the tool's own description may have put the words into the model's mouth."""
+    world = World()
+    mind = Mind("fetch", obeys(call("fetch", **arguments)))
+    words = "Fetch the rivers page."
+    await server.attempt(world, Recorded((), world), Delegation("d", words, 400.0, words), mind)
+    assert world.done == []
 
 
 @pytest.mark.parametrize("order", ["acts", "deletes", "fetches", "other search", "calculates"])

@@ -33,6 +33,14 @@ from tests.test_agent import Line
         ("What is 9**9**9**9?", None),
         ("What time was the door opened?", None),
         ("Is the meeting on 2026-03-01?", None),
+        ("What time does the train leave?", None),
+        ("What is the date on the invoice?", None),
+        ("他几点离开的？", None),
+        ("Read pages 3-5", None),
+        ("Is there 24/7 support?", None),
+        ("Whose phone number is 555-1234?", None),
+        ("Which team won 3-2?", None),
+        ("12/11/2023", None),
     ],
 )
 def test_sums_and_units(question: str, answer: str | None) -> None:
@@ -118,7 +126,7 @@ async def ask(seen: Seen, question: str) -> tuple[str, str]:
         ("What was the first slide?", "“Seas”: Baltic; North"),
         ("How many slides were there?", "I saw 3 different screens of text."),
         ("When was the cup there?", "I saw a cup on the table from 0:12 to 0:40."),
-        ("How long was the dog there?", "A dog top left: for 29 seconds, from 3:20 to 3:49."),
+        ("How long was the dog there?", "A dog at the top left: for 29 seconds, from 3:20 to 3:49."),
         ("Where did I say the key is?", "You said “remember that the key is under the mat” from 1:28 to 1:30."),
         ("What did you say about lakes?", "I said “New slide: Lakes.” from 1:01 to 1:02."),
         ("What was there at 0:20?", "At 0:20: "),
@@ -131,7 +139,19 @@ async def test_it_answers_from_what_was_seen_and_heard(seen: Seen, question: str
 
 
 @pytest.mark.parametrize(
-    "question", ["What is the capital of France?", "Where is the zebra?", "Why is the sky blue?", "Write a poem.", "", "???"]
+    "question",
+    [
+        "What is the capital of France?",
+        "Where is the zebra?",
+        "Why is the sky blue?",
+        "Write a poem.",
+        "",
+        "???",
+        "How many dogs were under the bridge?",
+        "Who stole the cup?",
+        "Why did the dog bark?",
+        "Is the cup in Paris?",
+    ],
 )
 async def test_what_it_does_not_know_it_says_and_how_to_connect_a_model(seen: Seen, question: str) -> None:
     answer = await MemoryBrain(RealClock()).solve(Delegation("d", question, 500.0, question), seen.memory, Line())
@@ -139,9 +159,8 @@ async def test_what_it_does_not_know_it_says_and_how_to_connect_a_model(seen: Se
 
 
 async def test_in_chinese_it_answers_in_chinese(seen: Seen) -> None:
-    assert (await ask(seen, "什么时候看到狗？"))[1] == "我在 3:20 到 3:49 看到a dog top left。" or "3:20" in (
-        await ask(seen, "什么时候看到狗？")
-    )[1]
+    dog = (await ask(seen, "什么时候看到狗？"))[1]
+    assert dog == "我在 3:20 到 3:49 看到a dog at the top left。"  # the session's own notes are in English
     assert "没有接上" in (await ask(seen, "法国的首都是哪里？"))[1]
 
 

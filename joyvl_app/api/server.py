@@ -24,7 +24,7 @@ def build_api(settings: Settings) -> FastAPI:
     """Ready for uvicorn. Raises BadInput or MissingPart before anything listens."""
     deciders, chosen = Deciders(settings, RealClock()), chosen_decider(settings)
     deciders.get(chosen)
-    memories = Memories(settings, make_summarizer(settings), None)
+    memories = Memories(settings, make_summarizer(settings, RealClock()), None)
     sessions = ApiSessions(deciders, chosen, settings, memories)
 
     @asynccontextmanager

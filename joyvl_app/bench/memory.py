@@ -122,7 +122,7 @@ async def _long_session(folder: Path) -> dict[str, float]:
     clock = ManualClock(charge=False)
     settings = Settings.model_validate({"archive_mb": _QUOTA_MB})
     archive = Archive(clock, f"sqlite:///{folder / 'long.db'}", _QUOTA_MB, 30)
-    memories = Memories(settings, DigestSummarizer(), archive)
+    memories = Memories(settings, DigestSummarizer(clock), archive)
     record = archive.begin("long", "ann", "lecture", "bench", "bench", time.time())
     pool = ThreadPoolExecutor(max_workers=1)
     memory = _Timed(clock, memories.window(clock), Gallery(pool, settings.key_frames, record.keep), record)

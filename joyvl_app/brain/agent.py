@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from joyvl_app.brain.guard import Guard, StepLimit
 from joyvl_app.brain.looking import SecondLook
 from joyvl_app.brain.models import chat_model
-from joyvl_app.brain.servers import server_tools
+from joyvl_app.brain.secrets import Discreet, Secrets
+from joyvl_app.brain.servers import Servers, connections
 from joyvl_app.brain.toolbox import Toolbox
 from joyvl_app.brain.trust import Trust, as_data
 from joyvl_app.domain import Answer, Delegation
@@ -36,13 +36,19 @@ class AgentBrain:
     """Every question is a run of its own: nothing that one run read reaches another."""
 
     def __init__(self, clock: Clock, settings: Settings, model: Any = None) -> None:
-        """Raises BadInput or MissingPart when the model's name or package is wrong. `model` in place of the settings' one."""
+        """Raises BadInput or MissingPart when the model's name, a package or the servers' file is wrong. `model` in place of the
+        settings' one.
+        """
         self._clock, self._settings = clock, settings
         self._model = model or chat_model(settings)
         self._second_look = SecondLook(clock)
         self._sees = True  # until the model has refused a picture
-        self._more: list[Any] | None = None
-        self._asking_servers = asyncio.Lock()
+        self._secrets = Secrets(settings)
+        self._servers: Servers | None = None
+        if settings.mcp_file:
+            self._servers = Servers(connections(settings.mcp_file), settings.brain_tool_seconds)
+            for connection in self._servers.connections.values():
+                self._secrets.add(connection)
 
     async def start(self) -> None:
         return None
@@ -54,9 +60,9 @@ class AgentBrain:
 
     async def solve(self, task: Delegation, tools: SessionTools, errand: Errand) -> Answer:
         """Raises ProviderFailed when the model does not answer."""
-        trust = Trust(task)
+        trust, errand = Trust(task), Discreet(errand, self._secrets)
         box = Toolbox(tools, trust, self._second_look)
-        guard = Guard(box, trust, errand, self._settings, await self._servers(errand), self._sees, self._clock.timed)
+        guard = Guard(box, trust, errand, self._settings, await self._more_tools(errand), self._sees, self._clock.timed)
         try:
             await self._plan(trust, guard, errand)
             text = await self._run(task, trust, guard)
@@ -67,28 +73,24 @@ class AgentBrain:
         except Exception as error:  # every provider has faults of its own, and may put anything into their texts
             raise ProviderFailed(f"The brain's model failed ({type(error).__name__}).") from error
         finally:
-            self._sees = guard.sees
+            self._sees = self._sees and guard.sees
         return self._answer(task, text, tuple(box.moments[:2]))
 
-    async def _servers(self, errand: Errand) -> list[Any]:
+    async def _more_tools(self, errand: Errand) -> list[Any]:
         """The MCP servers' tools; a server that is down is told, and asked again with the next question."""
-        if self._settings.mcp_file is None:
+        if self._servers is None:
             return []
-        async with self._asking_servers:
-            if self._more is None:
-                try:
-                    self._more = await server_tools(self._settings.mcp_file)
-                except ProviderFailed as error:
-                    errand.report(str(error))
-                    return []
-            return self._more
+        found, faults = await self._clock.timed(self._servers.tools())
+        for fault in faults:
+            errand.report(fault)
+        return found
 
     async def _plan(self, trust: Trust, guard: Guard, errand: Errand) -> None:
         """Which tools the user's own words need, asked before anything else has been read."""
         if not trust.own_words:
             return  # nobody asked for anything: whatever it wants to do, it does without tools
         errand.report("planning")
-        listed = "\n".join(f"- {name}: {about}" for name, about in guard.offered)
+        listed = as_data("tools", "\n".join(f"- {name}: {about}" for name, about in guard.offered), 20_000)
         asked = _PLAN.format(words=as_data("user", trust.own_words, 4_000), tools=listed)
         reply = await self._clock.timed(self._model.ainvoke([("user", asked)]))
         trust.plan(text_of(reply), [name for name, _ in guard.offered])
@@ -108,18 +110,12 @@ class AgentBrain:
         return text_of(state["messages"][-1])
 
     def _answer(self, task: Delegation, text: str, frames: tuple[float, ...]) -> Answer:
-        text = self._without_secrets(text.strip())
+        text = self._secrets.hidden(text.strip())
         if not text:
             raise ProviderFailed("The brain's model gave an empty answer.")
         first = next(line for line in text.splitlines() if line.strip())
         digest = first.strip().lstrip("#>*- ").replace("**", "").replace("`", "")[:_MOST_DIGEST]
         return Answer(task.id, "ready", digest or "The answer is on the card.", text, frames)
-
-    def _without_secrets(self, text: str) -> str:
-        for value in self._settings.model_dump().values():
-            secret = value.get_secret_value() if hasattr(value, "get_secret_value") else ""
-            text = text.replace(secret, "•••") if len(secret) >= 4 else text
-        return text
 
 
 def text_of(message: Any) -> str:

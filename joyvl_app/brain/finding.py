@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
@@ -16,19 +16,20 @@ from joyvl_app.plain import plain
 from joyvl_app.store.words import tokens
 
 # What a question is made of whatever it is about. Stems are compared, so each stands here once.
-_EMPTY = frozenset(
+EMPTY = frozenset(
     token
     for token in tokens(
-        "a about according after again ago all also am amount an and any anybody anyone anything appear appeared are "
-        "around as asked at away back be been before belong belongs between both but by called can could current did "
-        "do does during each earlier ever every exactly first five for four from gave get given had has have he her "
-        "here him his hour hours how i if in into is it its itself just last lecture list listed long many may me "
-        "mention mentioned minute minutes moment much my name named names next no not now number of off on once one "
-        "or our out over page people person persons picture please presentation presenter previous recall remember "
-        "said same saw say says screen second seconds see seen she show shown since slide slides so some something "
-        "speaker stand stands stood talk tell than that the their them then there these they thing things this those "
-        "three time times title to today told two up us video was watch watching we were what when where which while "
-        "who whom whose why will with would write written year you your "
+        "a about above according across after again against ago all along also am amount an and any anybody anyone "
+        "anything appear appeared are around as asked at away back be been before behind belong belongs below beside "
+        "between both but by called can could current did do does during each earlier ever every exactly first five "
+        "for four from gave get given had has have he her here him his hour hours how i if in inside into is it its "
+        "itself just last lecture list listed long many may me mention mentioned minute minutes moment much my name "
+        "named names near next no not now number of off on once one or our out outside over page people person "
+        "persons picture please presentation presenter previous recall remember said same saw say says screen second "
+        "seconds see seen she show shown since slide slides so some something speaker stand stands stood talk tell "
+        "than that the their them then there these they thing things this those three through time times title to "
+        "today tokens told toward towards two under until up us video was watch watching we were what when where "
+        "which while who whom whose why will with without would write written year you your "
     )
 ) | frozenset("的了吗呢是在有我你他她它们这那哪什么谁几多少个时候候间怎么和与及过把被给上下里面中出现看到说片张页屏幕")
 _PEOPLE = re.compile(
@@ -48,22 +49,56 @@ _A_NAME = re.compile(r"^[A-Z][\w'’.-]*(?: (?:[a-z]{1,3} )?[A-Z][\w'’.-]*){1,
 _APART = re.compile(r"\s*(?:,|;|\band\b|&|、|和|与)\s*")
 _TITLE_WEIGHT = 1.5
 _ABSENT = 0.5  # what a word counts that stands nowhere: it says nothing for or against any passage
+_SHARES = {"seen": 0.75, "heard": 0.5, "summary": 0.5}  # of a question that a passage must hold to answer it
+_CHINESE = re.compile(r"[\u3400-\u9fff]")
 _LEAST = 0.34  # of the question's weight must be found for an answer
 
 
 @dataclass(frozen=True)
 class Found:
-    """A passage that the question is about, the lines of it that answer, and how much of the question was found (0 to 1)."""
+    """A passage that the question is about, the lines of it that answer, and whether it holds all that the question names."""
 
     passage: Passage
     title: str
     lines: tuple[str, ...]
-    share: float
+    sure: bool
+
+
+def units(text: str) -> list[str]:
+    """What texts are compared by: English words by their stem, Chinese ones by their pairs of characters."""
+    return list(_paired(tokens(text)))
 
 
 def content(question: str) -> list[str]:
-    """The stems of a question that say what it is about."""
-    return list(dict.fromkeys(token for token in tokens(question) if token not in _EMPTY))
+    """The units of a question that say what it is about."""
+    return list(dict.fromkeys(unit for unit in _paired(["" if token in EMPTY else token for token in tokens(question)]) if unit))
+
+
+def query(question: str) -> str:
+    """What a question asks the archive for: the words that say what it is about, Chinese ones in one piece."""
+    words: list[str] = []
+    beside = False  # whether the token before was a Chinese one that counts
+    for token in tokens(question):
+        chinese, counts = bool(_CHINESE.match(token)), token not in EMPTY
+        if counts and chinese and beside:
+            words[-1] += token
+        elif counts:
+            words.append(token)
+        beside = counts and chinese
+    return " ".join(words)
+
+
+def _paired(stems: Iterable[str]) -> Iterator[str]:
+    run = ""
+    for stem in (*stems, ""):
+        if _CHINESE.match(stem):
+            run += stem
+            continue
+        if run:
+            yield from (run[i : i + 2] for i in range(max(1, len(run) - 1)))
+        run = ""
+        if stem:
+            yield stem
 
 
 def best(question: str, passages: Sequence[Passage], misread: bool = False) -> Found | None:
@@ -75,18 +110,27 @@ def best(question: str, passages: Sequence[Passage], misread: bool = False) -> F
     if not asked or not passages:
         return None
     read = [_mended(asked, passage) for passage in passages] if misread else passages
-    weights = _weights(asked, read)
-    score, place = max((_score(weights, passage), -number) for number, passage in enumerate(read))
-    share = min(1.0, score / sum(weight if _held(token, read) else weight * _ABSENT for token, weight in weights.items()))
-    if share < _LEAST:
+    held = [set(units(searched(passage))) for passage in read]
+    weights = {unit: 1.0 / math.log(2 + sum(unit in there for there in held)) for unit in asked}
+    known = sum(weight if any(unit in there for there in held) else weight * _ABSENT for unit, weight in weights.items())
+    scores = [(_score(weights, passage, there), -number) for number, (passage, there) in enumerate(zip(read, held, strict=True))]
+    enough = [(score, place) for score, place in scores if score >= known * _LEAST and _fits(passages[-place], score, weights)]
+    if not enough:
         return None
-    passage, lines = passages[-place], lines_of(passages[-place])
+    _, place = max(enough)
+    lines = lines_of(passages[-place])
     chosen = _answering(question, asked, lines_of(read[-place]))
-    return Found(passage, lines[0], tuple(lines[number] for number in chosen), share)
+    return Found(passages[-place], lines[0], tuple(lines[number] for number in chosen), set(asked) <= held[-place])
 
 
-def _held(token: str, passages: Sequence[Passage]) -> bool:
-    return any(token in tokens(passage.text) for passage in passages)
+def _fits(passage: Passage, score: float, weights: dict[str, float]) -> bool:
+    """A sighting is a name and a place, a sentence is short: they answer only what asks for little else."""
+    return score >= _SHARES.get(passage.kind, 0.0) * sum(weights.values())
+
+
+def searched(passage: Passage) -> str:
+    """What a passage can be found by: a thing's name in both languages, too."""
+    return passage.words if passage.kind == "seen" and passage.words else passage.text
 
 
 def title_of(passage: Passage) -> str:
@@ -127,15 +171,9 @@ def _alike(a: str, b: str) -> bool:
     return min(len(left), len(right)) >= _LONG_WORD and SequenceMatcher(None, left, right).ratio() >= 0.84
 
 
-def _weights(asked: Sequence[str], passages: Sequence[Passage]) -> dict[str, float]:
-    held = [set(tokens(passage.text)) for passage in passages]
-    return {token: 1.0 / math.log(2 + sum(token in words for words in held)) for token in asked}
-
-
-def _score(weights: dict[str, float], passage: Passage) -> float:
-    words, title = set(tokens(passage.text)), set(tokens(title_of(passage)))
-    score = sum(weight * (_TITLE_WEIGHT if passage.kind == "screen" and token in title else 1.0)
-                for token, weight in weights.items() if token in words)  # fmt: skip
+def _score(weights: dict[str, float], passage: Passage, held: set[str]) -> float:
+    title = set(units(title_of(passage))) if passage.kind == "screen" else set()
+    score = sum(weight * (_TITLE_WEIGHT if unit in title else 1.0) for unit, weight in weights.items() if unit in held)
     return score * (1.0 if passage.kind in ("screen", "seen", "heard") else 0.9)
 
 
@@ -144,8 +182,8 @@ def _answering(question: str, asked: Sequence[str], lines: Sequence[str]) -> lis
     body = range(1, len(lines))
     if not body:
         return [0]
-    rest = set(asked) - set(tokens(lines[0]))
-    hits = {number: len(rest & set(tokens(lines[number]))) for number in body}
+    rest = set(asked) - set(units(lines[0]))
+    hits = {number: len(rest & set(units(lines[number]))) for number in body}
     most = max(hits.values())
     if not most:
         return list(body)

@@ -9,7 +9,8 @@ from typing import Any
 
 from joyvl_app.brain.servers import only_reads
 from joyvl_app.brain.toolbox import Tool, Toolbox
-from joyvl_app.brain.trust import Trust, as_data
+from joyvl_app.brain.trust import Trust, as_data, visible
+from joyvl_app.memory.chat import refuses_pictures
 from joyvl_app.ports import Errand
 from joyvl_app.settings import Settings
 
@@ -71,7 +72,9 @@ class Guard:
             return await self._timed(handler(request))
         try:
             return await self._timed(handler(request.override(messages=[*request.messages, _shown(pictures)])))
-        except Exception:  # providers refuse pictures each in their own way; a fault of another kind comes again without them
+        except Exception as error:
+            if not refuses_pictures(error):
+                raise
             self.sees = False
             return await self._timed(handler(request))
 
@@ -100,11 +103,16 @@ class Guard:
         self._calls += 1
         if self._calls > _CALLS_A_STEP * self._settings.brain_steps:
             raise StepLimit("I gave up: it called its tools too often.")
-        own = self._own.get(name)
-        objection = self._trust.objection(name, arguments, own.moment if own else "", own.typed if own else ())
-        if objection or name in self._own or (name in self._more and only_reads(self._more[name])):
+        if unplanned := self._trust.unplanned(name):
+            return unplanned
+        if own := self._own.get(name):
+            return self._trust.objection(arguments, own.moment, own.typed)
+        acts = not only_reads(self._more[name])
+        if objection := self._trust.objection_to_foreign(arguments, acts):
             return objection
-        details = json.dumps(arguments, ensure_ascii=False, indent=2, default=str)
+        if not acts:
+            return ""
+        details = visible(json.dumps(arguments, ensure_ascii=False, indent=2, default=str))
         return "" if await self._errand.allowed(name, details) else "The user did not allow it."
 
 

@@ -14,7 +14,7 @@ from joyvl_app.plain import plain
 from joyvl_app.ports import Clock, Errand, SessionTools
 
 _CANDIDATES = 40
-_SURE = 0.5  # of the question must be found for an answer without a reservation
+_SCREENS = 2_000
 _JUST_NOW = 3.0  # seconds; what was said then is the question itself
 _SLIDE = re.compile(r"\b(?:slides?|pages?|screens?)\b|页|张", re.I)
 _ORDER = re.compile(r"\b(after|before|following|preceding|next|previous)\b|之?后|之?前|下一|上一", re.I)
@@ -33,6 +33,7 @@ _SHOWN = re.compile(
     re.I,
 )
 _ON_SCREEN = re.compile(r"\b(?:slides?|pages?|screens?|shown|show|appear\w*|see|saw|seen|visible)\b|出现|看到|显示|[页张]", re.I)
+_WHO_OR_WHY = re.compile(r"\b(?:who|whose|whom|why)\b|谁|为什么", re.I)
 _SUMMARY = re.compile(
     r"\bwhat (?:has |have |did )?(?:happen\w*|i miss\w*|you see\w*|was going on)\b|\bsummar\w+|\brecap\b|发生了什么|总结|错过",
     re.I,
@@ -41,10 +42,11 @@ _WHO_SAID = re.compile(
     r"\b(?:did|have) (i|you) (?:just )?(?:say|said|ask\w*|tell|told|mention\w*)\b|(我|你)(?:刚才|之前)?(?:说|问)", re.I
 )
 _TIME_NOW = re.compile(
-    r"\bwhat(?:'s| is)? (?:the )?(?:time|date|day)\b(?!.*\b(?:was|did)\b)|(?:现在)?几点|今天(?:是)?(?:几号|星期几|周几)", re.I
-)
-_PLACE = re.compile(
-    r"\b(?:in|at) ([A-Za-z][A-Za-z ./_-]{1,40}?)(?: now| right now| today)?\s*\??$|([\u4e00-\u9fff]{2,6}?)(?:现在)?(?:几点|今天)",
+    r"(?:please )?(?:tell me |do you know )?"
+    r"(?:what(?:'s| is) (?:the )?(?:current |local )?(?:time|date|day)(?: is it)?"
+    r"|what (?:time|date|day)(?: of the week)? is (?:it|today))"
+    r"(?: (?:in|at) (?P<place>[A-Za-z][A-Za-z ./_-]{1,40}?))?(?: now| right now| today)*"
+    r"|(?P<ort>[\u4e00-\u9fff]{2,6}?)??(?:现在|今天|今日)*(?:是)?(?:几点(?:了|钟)?|几号|几月几号|星期几|周几|礼拜几)了?",
     re.I,
 )
 _UNITS = re.compile(
@@ -54,6 +56,10 @@ _UNITS = re.compile(
 )
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*(?:%|percent)\s*(?:of)\s*(\d+(?:[.,]\d+)*)", re.I)
 _SUM = re.compile(r"(?:[-(]*\d[\d.,]*%?\)*\s*(?:\*\*|[-+*/×÷^]|//)\s*)+[-(]*\d[\d.,]*%?\)*")
+_ABOUT_A_SUM = re.compile(
+    r"what(?:'s| is)|how much is|calculate|compute|work out|please|equals?|is|the result of|多少|等于|计算|是|一下|[=?？\s]", re.I
+)
+_NO_SUM = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}|\d{3}-\d{3,4}|\d{1,2}:\d{2}")  # a date, a telephone number, a time
 
 Asked = tuple[str, bool, float]  # the question in plain signs, whether it is Chinese, and now
 
@@ -110,16 +116,12 @@ def compute(question: str, zh: bool) -> str | None:
         if (found := _UNITS.search(question)) and not _SUM.search(question):
             value, source, target = (found.group(i) for i in ((1, 2, 3) if found.group(1) else (5, 6, 4)))
             return sums.convert(float(value or 1), source, target)
-        if (found := _SUM.search(question)) and not re.search(r"\d{4}-\d{2}-\d{2}", question):
+        if (found := _SUM.search(question)) and not _ABOUT_A_SUM.sub("", _SUM.sub("", question)) and not _NO_SUM.search(question):
             return f"{found.group().strip()} = {sums.calculate(found.group())}"
-        if _TIME_NOW.search(question):
-            place = next((part for found in _PLACE.finditer(question) for part in found.groups() if part), "")
+        if found := _TIME_NOW.fullmatch(question.strip(" ?.!。？")):
+            place = found["place"] or found["ort"] or ""
             there = sums.clock_in(place, zh)
-            return (
-                f"{place + '现在是' if place else '现在是'}{there}。"
-                if zh
-                else f"It is {there}{' in ' + place if place else ''}."
-            )
+            return f"{place}现在是{there}。" if zh else f"It is {there}{' in ' + place if place else ''}."
     except ValueError:
         return None
     return None
@@ -135,19 +137,17 @@ async def _what_was_said(asked: Asked, tools: SessionTools) -> tuple[str, Sequen
         return None
     mine = (found.group(1) or found.group(2)).lower() in ("i", "我")
     kinds = ("heard", "told") if mine else ("said",)
-    words = finding.content(_WHO_SAID.sub(" ", question))
-    about = " ".join(words)
-    passages = (
-        await tools.search(about, until=now - _JUST_NOW, most=_CANDIDATES)
-        if about
-        else await tools.between(0, now - _JUST_NOW, 200)
-    )
+    about = finding.query(_WHO_SAID.sub(" ", question))
+    if about:
+        passages = await tools.search(about, until=now - _JUST_NOW, most=_CANDIDATES)
+    else:
+        passages = (await tools.between(0, now - _JUST_NOW, _CANDIDATES, kinds))[::-1]
     said = [passage for passage in passages if passage.kind in kinds and passage.text != question]
     if not said:
         return None
-    chosen = said[0] if about else max(said, key=lambda passage: passage.t_start)
     who = ("你说", "我说")[not mine] if zh else ("You said", "I said")[not mine]
-    return f"{who}：“{chosen.text}”（{span(chosen, zh)}）。" if zh else f"{who} “{chosen.text}” {span(chosen)}.", [chosen]
+    when = span(said[0], zh)
+    return f"{who}：“{said[0].text}”（{when}）。" if zh else f"{who} “{said[0].text}” {when}.", said[:1]
 
 
 async def _order_of_slides(asked: Asked, tools: SessionTools) -> tuple[str, Sequence[Passage]] | None:
@@ -159,11 +159,9 @@ async def _order_of_slides(asked: Asked, tools: SessionTools) -> tuple[str, Sequ
         count = len(screens)
         return (f"一共看到 {count} 页。" if zh else f"I saw {count} different screens of text."), screens[:8]
     if found := _ENDS.search(question):
-        screens = await _screens(tools, now)
-        if not screens:
-            return None
         last = any(word in found.group().lower() for word in ("last", "final", "最后"))
-        return _told(screens[-1 if last else 0], zh), [screens[-1 if last else 0]]
+        ends = await tools.between(0.0, now, 1, ("screen",), oldest=not last)
+        return (_told(ends[0], zh), ends) if ends else None
     return await _neighbour(asked, tools)
 
 
@@ -188,7 +186,7 @@ async def _at_a_time(asked: Asked, tools: SessionTools) -> tuple[str, Sequence[P
     t = moment_asked(question, now)
     if t is None or t > now:
         return None
-    there = [p for p in await tools.between(t, t + 1.0) if p.kind in ("screen", "seen", "heard", "said")]
+    there = await tools.between(t, t + 1.0, 10, ("screen", "seen", "heard", "said"))
     if not there:
         return (f"{stamp(t)} 时我没有记下任何东西。" if zh else f"I noted nothing at {stamp(t)}."), []
     told = listed([_content(passage) for passage in there][:5], zh)
@@ -208,8 +206,10 @@ async def _best_passage(asked: Asked, tools: SessionTools) -> tuple[str, Sequenc
         return (f"{what}：{for_long}，{span(passage, zh)}。" if zh else f"{_cap(what)}: for {for_long}, {span(passage)}."), [
             passage
         ]
+    if passage.kind == "seen" and _WHO_OR_WHY.search(question):
+        return None
     if passage.kind != "screen":
-        return _told(passage, zh), [passage]
+        return _hedged(_told(passage, zh), found.sure, zh), [passage]
     if _WHEN.search(question) and _ON_SCREEN.search(question):
         return (f"“{found.title}”：{span(passage, zh)}。" if zh else f"“{found.title}” was on screen {span(passage)}."), [passage]
     return _lines(question, found, zh), [passage]
@@ -219,7 +219,7 @@ async def _summary(asked: Asked, tools: SessionTools) -> tuple[str, Sequence[Pas
     question, zh, now = asked
     if not _SUMMARY.search(question):
         return None
-    there = [p for p in await tools.between(max(0.0, now - 600), now - _JUST_NOW, 60) if p.kind in ("screen", "seen")]
+    there = await tools.between(max(0.0, now - 600), now - _JUST_NOW, 60, ("screen", "seen"))
     if not there:
         return None
     longest = sorted(sorted(there, key=lambda p: p.t_start - p.t_end)[:6], key=lambda p: p.t_start)
@@ -231,10 +231,9 @@ async def _summary(asked: Asked, tools: SessionTools) -> tuple[str, Sequence[Pas
 
 
 async def _candidates(question: str, tools: SessionTools, now: float, kinds: tuple[str, ...] = ()) -> list[Passage]:
-    words = " ".join(finding.content(question))
-    if not words:
+    if not finding.content(question):
         return []
-    found = await tools.search(words, until=now - 0.001, most=_CANDIDATES)
+    found = await tools.search(finding.query(question), until=now - 0.001, most=_CANDIDATES)
     kinds = kinds or ("screen", "seen", "heard", "summary")
     return [p for p in found if p.kind in kinds and not (p.kind == "heard" and _is_question(p, question, now))]
 
@@ -249,7 +248,7 @@ def _is_question(passage: Passage, question: str, now: float) -> bool:
 
 
 async def _screens(tools: SessionTools, now: float) -> list[Passage]:
-    return [passage for passage in await tools.between(0.0, now, 400) if passage.kind == "screen"]
+    return await tools.between(0.0, now, _SCREENS, ("screen",))
 
 
 def _lines(question: str, found: finding.Found, zh: bool) -> str:
@@ -257,10 +256,13 @@ def _lines(question: str, found: finding.Found, zh: bool) -> str:
     if finding.asks_for_people(question) and (names := finding.names_in(lines)):
         lines = names
     told = listed(lines[:8], zh)
-    if found.share < _SURE:
-        told = f"记录里最接近的是：{told}" if zh else f"The closest in my notes: {told}"
     where = f"“{found.title}”（{span(found.passage, zh)}）" if zh else f"on “{found.title}”, {span(found.passage)}"
-    return f"{told}——{where}。" if zh else f"{told}, {where}."
+    return _hedged(f"{told}——{where}。" if zh else f"{told}, {where}.", found.sure, zh)
+
+
+def _hedged(told: str, sure: bool, zh: bool) -> str:
+    """An answer that does not hold all that was asked for says so."""
+    return told if sure else f"记录里最接近的是：{told}" if zh else f"The closest in my notes: {told}"
 
 
 def _told(passage: Passage, zh: bool) -> str:

@@ -2,33 +2,50 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
 
-from joyvl_app.errors import BadInput, MissingPart, ProviderFailed
+from joyvl_app.errors import BadInput
 
 _MOST_TOOLS = 40
 _MOST_ABOUT = 300  # characters of a description: a server's word is data too
 
 
-async def server_tools(file: Path) -> list[Any]:
-    """The LangChain tools of all servers in the file. Raises BadInput, MissingPart, or ProviderFailed naming the server."""
-    try:
-        from langchain_mcp_adapters.client import MultiServerMCPClient
-    except ImportError as error:
-        raise MissingPart("MCP servers need: pip install langchain-mcp-adapters") from error
-    found: list[Any] = []
-    for name, connection in connections(file).items():
-        client = MultiServerMCPClient({name: connection}, tool_name_prefix=True)
+class Servers:
+    """Each server is asked for its tools until it has told them; one that is down keeps none of the others from working."""
+
+    def __init__(self, connections: dict[str, Any], seconds: float) -> None:
+        self.connections, self._seconds = connections, seconds
+        self._tools: dict[str, list[Any]] = {}
+        self._asking = asyncio.Lock()
+
+    async def tools(self) -> tuple[list[Any], list[str]]:
+        """The LangChain tools of all servers that answer, and a sentence for each that does not."""
+        async with self._asking:
+            missing = [name for name in self.connections if name not in self._tools]
+            told = await asyncio.gather(*(self._ask(name) for name in missing))
+        found = [tool for name in self.connections for tool in self._tools.get(name, ())]
+        return found[:_MOST_TOOLS], [fault for fault in told if fault]
+
+    async def _ask(self, name: str) -> str:
         try:
-            tools = await client.get_tools()
-        except Exception as error:  # a server that does not start, or speaks something else
-            raise ProviderFailed(f"The MCP server {name} does not answer ({type(error).__name__}).") from error
-        for tool in tools:
-            tool.description = (tool.description or tool.name)[:_MOST_ABOUT]
-        found += tools
-    return found[:_MOST_TOOLS]
+            self._tools[name] = await asyncio.wait_for(_tools_of(name, self.connections[name]), self._seconds)
+        except ImportError:
+            return "MCP servers need: pip install langchain-mcp-adapters"
+        except Exception as error:  # a server that does not start, hangs, or speaks something else
+            return f"The MCP server {name} does not answer ({type(error).__name__})."
+        return ""
+
+
+async def _tools_of(name: str, connection: Any) -> list[Any]:
+    from langchain_mcp_adapters.client import MultiServerMCPClient
+
+    tools = await MultiServerMCPClient({name: connection}, tool_name_prefix=True).get_tools()
+    for tool in tools:
+        tool.description = (tool.description or tool.name)[:_MOST_ABOUT]
+    return list(tools)
 
 
 def only_reads(tool: Any) -> bool:

@@ -49,11 +49,11 @@ def calculate(expression: str) -> str:
 
 def number(value: Any) -> str:
     """A number as people write it. Raises ValueError when it is none, or not finite."""
+    if isinstance(value, int) and abs(value) > 10**30:
+        raise ValueError("The result is too large to write down.")
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ValueError("The result is not a number.")
     if isinstance(value, int):
-        if abs(value) > 10**30:
-            raise ValueError("The result is too large to write down.")
         return str(value)
     return f"{value:.10g}"
 

@@ -1,19 +1,22 @@
 """What may be done in whose name. A model obeys whatever it reads; so what it may do is settled before it has read anything.
 
-Three rules, kept by code and not by the model:
+Rules, kept by code and not by the model:
 1. The tools of a run are named from the user's own words alone, before any result is seen (the plan). No other is ever called.
-2. Once anything has been read that the user did not say (a result, a question that the decider worded), free text in a tool's
-   arguments must consist of the user's own words, and a moment to look at must be one that the memory or the user named.
-3. What acts on the world is asked of the user each time, in the page, and expires to "no".
+2. Once anything has been read that the user did not say (a result, a question that the decider worded), the words that our own
+   tools are given must be the user's, and a moment to look at must be one that the memory or the user named.
+3. What a foreign server's tool is given must then be a piece of what the user said, as it was said; for tools that only read,
+   always: their descriptions, too, are somebody else's words.
+4. What acts on the world is asked of the user each time, in the page, in full, and expires to "no".
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
+from unicodedata import category
 
-from joyvl_app.brain.finding import content
+from joyvl_app.brain.finding import EMPTY, content, units
 from joyvl_app.brain.times import moment_asked
 from joyvl_app.domain import Delegation
 from joyvl_app.store.words import tokens
@@ -26,9 +29,9 @@ class Trust:
 
     def __init__(self, task: Delegation) -> None:
         self._own = f"{task.asked}\n{task.instruction}" if task.asked else task.instruction
-        self._words = set(tokens(self._own))
+        self._units = set(units(self._own))
         self._now = task.t
-        self.tainted = not set(content(task.question)) <= self._words  # the decider put in words of its own
+        self.tainted = not set(content(task.question)) <= self._units  # the decider put in words of its own
         self.planned: frozenset[str] = frozenset()
         self._moments: set[float] = {task.t}
         if (named := moment_asked(self._own, task.t)) is not None:
@@ -52,12 +55,22 @@ class Trust:
         """Moments that the memory itself gave as an answer (its numbers, not its texts)."""
         self._moments.update(moments)
 
-    def objection(self, tool: str, arguments: Mapping[str, Any], moment: str = "", typed: Sequence[str] = ()) -> str:
-        """Why a call must not be made; "" when it may. `moment` is the argument that is a session second, `typed` those that
-        their tool reads as something else than free text.
+    def unplanned(self, tool: str) -> str:
+        """Why a tool must not be called at all; "" when it may."""
+        return "" if tool in self.planned else f"{tool} was not among the tools that the user's question needs."
+
+    def objection_to_foreign(self, arguments: Mapping[str, Any], acts: bool) -> str:
+        """Why a foreign server's tool must not be called with these arguments."""
+        if acts and not self.tainted:
+            return ""  # the user will see them, and nobody else has had a say in them
+        said = " ".join(tokens(self._own))
+        pieces = list(_pieces(arguments))
+        return next((f"The user did not say “{piece[:60]}”." for piece in pieces if not _is_piece(piece, said)), "")
+
+    def objection(self, arguments: Mapping[str, Any], moment: str = "", typed: Sequence[str] = ()) -> str:
+        """Why one of our own tools must not be called with these arguments. `moment` is the argument that is a session second,
+        `typed` those that their tool reads as something else than free text.
         """
-        if tool not in self.planned:
-            return f"{tool} was not among the tools that the user's question needs."
         if not self.tainted:
             return ""
         for name, value in arguments.items():
@@ -73,18 +86,37 @@ class Trust:
         return any(abs(value - known) <= _NEAR for known in self._moments)
 
     def _foreign(self, value: object) -> list[str]:
-        """Words in an argument, however deep, that are not the user's."""
-        if isinstance(value, Mapping):
-            return [word for key, part in value.items() for word in (*self._foreign(str(key)), *self._foreign(part))]
-        if isinstance(value, list | tuple | set):
-            return [word for part in value for word in self._foreign(part)]
-        if value is None or isinstance(value, bool):
-            return []
-        return [word for word in content(str(value)) if word not in self._words]
+        """Words in an argument that are not the user's."""
+        return [unit for piece in _pieces(value) for unit in units(piece) if unit not in self._units and unit not in EMPTY]
+
+
+def _pieces(value: object) -> Iterator[str]:
+    """Every text, number and truth value in an argument, however deep; names of its fields are the tool's own."""
+    if isinstance(value, Mapping):
+        for part in value.values():
+            yield from _pieces(part)
+    elif isinstance(value, list | tuple | set):
+        for part in value:
+            yield from _pieces(part)
+    elif value is not None:
+        yield str(value)
+
+
+def _is_piece(text: str, said: str) -> bool:
+    """Whether a text stands in what was said, word for word; signs alone are a wish like any other."""
+    words = " ".join(tokens(text))
+    return f" {words} " in f" {said} " if words else not text.strip()
 
 
 def as_data(source: str, text: str, most: int) -> str:
     """Foreign text inside marks that it cannot close, with where it comes from."""
     shown = text if len(text) <= most else f"{text[:most]}\n(cut after {most} characters)"
-    harmless = re.sub(r"<(?=/?\s*data\b)", "‹", shown, flags=re.I)
+    harmless = re.sub(r"<(?=\s*/?\s*data\b)", "‹", visible(shown), flags=re.I)
     return f'<data source="{source}">\n{harmless}\n</data>'
+
+
+def visible(text: str) -> str:
+    """Every sign that cannot be seen (control, direction, no width) as its number, but for ends of lines and tabs."""
+    return "".join(
+        f"\\u{ord(sign):04x}" if category(sign) in ("Cc", "Cf", "Cs") and sign not in "\n\t" else sign for sign in text
+    )

@@ -65,7 +65,7 @@ async def _run(options: argparse.Namespace) -> None:
     await providers.decider.start()  # a missing weight ends the command here, with its message and status
     log = _log(options, settings, source, providers)
     voices = _file_voices(providers) if options.speak else ()
-    visit = Visit("cli", "local", options.scenario, source.name, providers.chosen)
+    visit = Visit("cli", "local", options.scenario, source.name, providers.chosen, settings.language)
     session = Session("cli", providers.parts(settings, controls, visit, voices), controls, clock, log, settings)
     session.voice.role = options.audio_role
     printing = asyncio.create_task(_print_events(log, options.json, _length(source, options.seconds)))

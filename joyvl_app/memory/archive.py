@@ -25,6 +25,7 @@ from joyvl_app.worker import Worker
 
 R = TypeVar("R")
 _SETTLE = 1.5  # seconds at most that a search waits for what was just put
+_WRITE = 20.0  # seconds that a deletion may take
 _FRAME_WITHIN = 15.0  # seconds between a moment and the picture that may stand for it
 _AROUND = 45.0  # seconds before and after a moment that are shown with it
 _MOST = 100
@@ -43,11 +44,14 @@ class Archive:
         """What is wrong with it now, for people; "" when nothing is."""
         return self._writer.fault
 
-    def begin(self, name: str, owner: str, scenario: str, source: str, decider: str, began: float) -> Record:
+    def begin(
+        self, name: str, owner: str, scenario: str, source: str, decider: str, began: float,
+        language: str = "en",
+    ) -> Record:  # fmt: skip
         """A new session's record; `began` is the wall time of its second 0. Another of the same name stays apart from it."""
         session = NewSession(secrets.randbits(62), name, owner, scenario, source, decider, began)
         self._writer.put(session)
-        return Record(self, self._writer, session)
+        return Record(self, self._writer, session, language)
 
     async def search(
         self, owner: str, words: str, *, any_term: bool = False, session_id: int | None = None, scenario: str = "",
@@ -67,8 +71,14 @@ class Archive:
         )  # fmt: skip
         return await self._read(lambda c: repository.search(c, wider))
 
-    async def between(self, owner: str, session_id: int, since: float, until: float, most: int = _MOST) -> list[Hit]:
-        return await self._read(lambda c: repository.passages_between(c, owner, session_id, since, until, most))
+    async def between(
+        self, owner: str, session_id: int, since: float, until: float, most: int = _MOST, kinds: tuple[str, ...] = (),
+        oldest: bool = False,
+    ) -> list[Hit]:  # fmt: skip
+        """A stretch of a session in order of time: its last `most` passages, or with `oldest` the first."""
+        return await self._read(
+            lambda c: repository.passages_between(c, owner, session_id, since, until, most, kinds, oldest)
+        )  # fmt: skip
 
     async def around(self, owner: str, session_id: int, t: float) -> list[Hit]:
         """What happened shortly before and after second `t` of a session."""
@@ -89,24 +99,31 @@ class Archive:
         found = await self._read(lambda c: repository.frame_near(c, owner, session_id, t, _FRAME_WITHIN))
         return KeyFrame(*found) if found else None
 
-    async def forget_session(self, owner: str, session_id: int) -> None:
-        """Delete a session; if it still runs, it is not recorded any more. Raises BadInput when it is not this owner's."""
-        mine = [session.id for session in await self.sessions(owner)]
-        if session_id not in mine:
+    async def forget_session(self, owner: str, session_id: int) -> str:
+        """Delete a session and return its name; if it still runs, it is not recorded any more. Raises BadInput when it is not
+        this owner's, ProviderFailed while nothing can be deleted.
+        """
+        name = await self._write(lambda c: repository.name_of(c, owner, session_id))
+        if name is None:
             raise BadInput("There is no such session in your memory.")
         self._writer.forget(session_id)
         await self._write(lambda c: repository.forget_session(c, owner, session_id))
+        return name
 
-    async def forget_owner(self, owner: str) -> int:
-        """Delete all sessions of an owner, running ones too; returns how many there were."""
-        await self.settle()
-        self._writer.forget(*(session.id for session in await self.sessions(owner)))
-        return len(await self._write(lambda c: repository.forget_owner(c, owner)))
+    async def forget_owner(self, owner: str) -> list[str]:
+        """Delete all sessions of an owner, running ones too; returns their names. Raises ProviderFailed."""
+        await self._write(lambda c: None)  # what is known of them so far
+        self._writer.forget(*self._writer.running_of(owner))
+        return [name for _, name in await self._write(lambda c: repository.forget_owner(c, owner))]
 
     async def settle(self) -> None:
         """Until all that was put is written, or a moment has passed: a faulty disk must not hold up a search."""
         done = asyncio.wrap_future(self._writer.call(lambda c: None))
         await self._clock.timed(asyncio.wait((done,), timeout=_SETTLE))
+        if not done.done():
+            done.cancel()
+        elif not done.cancelled():
+            done.exception()  # a search shows what there is
 
     async def aclose(self) -> None:
         await asyncio.to_thread(self._writer.close)
@@ -119,20 +136,25 @@ class Archive:
 
         try:
             return await self._reader.run(read)
+        except OverflowError as error:
+            raise BadInput("There is no such session in your memory.") from error
         except DBAPIError as error:
             raise ProviderFailed(f"The archive cannot be read now: {reason(error)}.") from error
 
     async def _write(self, work: Callable[[Connection], R]) -> R:
-        return await self._clock.timed(asyncio.wrap_future(self._writer.call(work)))
+        try:
+            return await self._clock.timed(asyncio.wait_for(asyncio.wrap_future(self._writer.call(work)), _WRITE))
+        except TimeoutError as error:
+            raise ProviderFailed("The archive does not answer; nothing was deleted.") from error
 
 
 class Record:
     """One session in the archive: takes its events in as they are logged."""
 
-    def __init__(self, archive: Archive, writer: Writer, session: NewSession) -> None:
+    def __init__(self, archive: Archive, writer: Writer, session: NewSession, language: str) -> None:
         self.archive, self.session = archive, session
         self._writer = writer
-        self._chronicle = Chronicle()
+        self._chronicle = Chronicle(language == "zh")
         self._told = ""
 
     def take(self, number: int, event: Event) -> None:

@@ -43,16 +43,17 @@ class _Stay:
     number: int
     since: float
     last: float
+    zh: bool = False
     most: int = 1
     before: int = 1
     spots: Counter[str] = field(default_factory=Counter)
     written: float = -1e9
 
     def entry(self) -> Entry:
-        where = self.spots.most_common(1)[0][0] if self.most == 1 and self.spots else ""
+        spot = self.spots.most_common(1)[0][0] if self.most == 1 and self.spots else ""
         words = [named(Target((self.label,), self.label), self.most, zh) for zh in (False, True)]
-        text = f"{words[0]}{' ' + where if where else ''}"
-        return Entry(self.number, "seen", self.since, self.last, text, f"{self.label} {words[1]}")
+        text = f"{words[self.zh]}{'，在' if self.zh and spot else ' ' if spot else ''}{spot}"
+        return Entry(self.number, "seen", self.since, self.last, text, f"{self.label} {' '.join(words)}")
 
 
 @dataclass
@@ -70,7 +71,8 @@ class _Screen:
 class Chronicle:
     """Takes in seconds and sentences in order; each call returns the stretches that are new or have changed."""
 
-    def __init__(self) -> None:
+    def __init__(self, zh: bool = False) -> None:
+        self._zh = zh  # the language that sightings are written in
         self._numbers = 0
         self._stays: dict[str, _Stay] = {}
         self._screen: _Screen | None = None
@@ -99,11 +101,11 @@ class Chronicle:
             if stay is None:
                 if len(self._stays) >= _MOST_OPEN:
                     continue
-                stay = self._stays[label] = _Stay(label, self._next(), t, t, before=count)
+                stay = self._stays[label] = _Stay(label, self._next(), t, t, self._zh, before=count)
             steady = min(count, stay.before)  # a second box for a single second is as often a mistake
             grown, stay.most = steady > stay.most, max(stay.most, steady)
             stay.before, stay.last = count, t
-            stay.spots[_spot(label, boxes)] += 1
+            stay.spots[_spot(label, boxes, self._zh)] += 1
             if stay.last > stay.since and (grown or t - stay.written >= _AGAIN):
                 stay.written = t
                 yield stay.entry()
@@ -146,11 +148,12 @@ def _among(line: str, lines: Iterable[str]) -> bool:
     return line in lines or any(same_text(line, known) for known in lines)
 
 
-def _spot(label: str, boxes: Sequence[Box]) -> str:
+def _spot(label: str, boxes: Sequence[Box], zh: bool) -> str:
     """Where the best of its boxes is: on a piece of furniture, or in a part of the picture."""
     box = max((box for box in boxes if box.label == label), key=lambda box: box.score)
     x = box.centre[0]
     for under in boxes:
         if under.label in _UNDER and under.label != label and under.x0 <= x <= under.x1 and under.y0 <= box.y1 <= under.y1:
-            return f"on the {under.label.removeprefix('dining ')}"
-    return place(*box.centre, zh=False)
+            what = named(Target((under.label,), under.label), 1, zh)
+            return f"{what}上" if zh else f"on the {under.label.removeprefix('dining ')}"
+    return place(*box.centre, zh=zh)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator
 
 from joyvl_app.domain import Delegate, Respond, Segment, Silence
 from joyvl_app.memory.chronicle import Chronicle, Entry
 from joyvl_app.memory.tokens import cut, estimate
+from joyvl_app.ports import Clock
 
 _ORDER = ("heard", "said", "screen", "seen")  # what matters more stands first, and stays when there is little room
 _LABELS = {"screen": "on screen", "seen": "seen", "heard": "heard", "said": "said"}
@@ -15,7 +17,12 @@ _SIGHTINGS = 12
 
 
 class DigestSummarizer:
+    """Works off the event loop: a noisy screen has much to compare."""
+
     sees = False
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
 
     async def start(self) -> None:
         return None
@@ -24,7 +31,7 @@ class DigestSummarizer:
         return None
 
     async def summarize(self, segment: Segment) -> str:
-        return digest(segment)
+        return await self._clock.timed(asyncio.to_thread(digest, segment)) or "(nothing of note)"
 
 
 def digest(segment: Segment) -> str:
@@ -36,7 +43,7 @@ def digest(segment: Segment) -> str:
 
 
 def _entries(segment: Segment) -> Iterator[Entry]:
-    chronicle = Chronicle()
+    chronicle = Chronicle(segment.language == "zh")
     for heard in segment.heard:
         yield from chronicle.note("heard", heard.t_start, heard.t_end, heard.text)
     for t, decision in segment.decisions:

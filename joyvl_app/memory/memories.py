@@ -30,6 +30,7 @@ class Visit:
     scenario: str
     source: str
     decider: str
+    language: str = "en"
 
 
 class Memories:
@@ -50,7 +51,9 @@ class Memories:
         record = None
         if self.archive:
             began = time.time() - clock.now()
-            record = self.archive.begin(visit.name, visit.owner, visit.scenario, visit.source, visit.decider, began)
+            record = self.archive.begin(
+                visit.name, visit.owner, visit.scenario, visit.source, visit.decider, began, visit.language
+            )
         gallery = Gallery(self._pool, self._settings.key_frames, keeper(record, pictures_wanted))
         return SessionMemory(clock, self.window(clock), gallery, record)
 
@@ -81,7 +84,7 @@ class ScratchArchive(Archive):
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def make_summarizer(settings: Settings) -> Summarizer:
+def make_summarizer(settings: Settings, clock: Clock) -> Summarizer:
     """The one that the settings name. Raises BadInput when it has no server."""
     if settings.summarizer == "scripted":
         from joyvl_app.memory.scripted import ScriptedSummarizer
@@ -91,5 +94,5 @@ def make_summarizer(settings: Settings) -> Summarizer:
     if settings.summarizer == "model" or (settings.summarizer == "auto" and url):
         from joyvl_app.memory.chat import ChatSummarizer
 
-        return ChatSummarizer(settings, url)
-    return DigestSummarizer()
+        return ChatSummarizer(settings, url, clock)
+    return DigestSummarizer(clock)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from pydantic import BaseModel
 
-from joyvl_app.domain import Closed, Decision, Frame, Moment, Passage, Silence
+from joyvl_app.domain import Closed, Decision, Frame, Moment, Passage, Silence, Summary
 from joyvl_app.events import DelegationChanged, Event, Heard, Instruction, Spoken
 from joyvl_app.memory.archive import Record
 from joyvl_app.memory.gallery import Gallery, KeyFrame, decode
@@ -28,9 +28,11 @@ class SessionMemory:
         self._recent: deque[Event] = deque(maxlen=_RECENT)
         self._newest: Frame | None = None
         self.tell: Callable[[str], None] = lambda text: None
+        self.written: Callable[[Summary], None] = lambda summary: None
         if isinstance(window, Tiers):
             window.pictures = self._pictures
             window.fault = lambda text: self.tell(text)
+            window.written = lambda summary: self.written(summary)
 
     # --- for the session -------------------------------------------------------------------------------------------
 
@@ -51,8 +53,7 @@ class SessionMemory:
                 self._gallery.see(self._newest, happening=not isinstance(decision, Silence))
         if self._window.chunk_id == before:
             return None
-        summary = self._window.last_summary() if isinstance(self._window, Tiers) else None
-        return Closed(before, began or 0.0, moment.t + 1, summary)
+        return Closed(before, began or 0.0, moment.t + 1)
 
     def take(self, number: int, event: object) -> None:
         """Line `number` of the session's log."""
@@ -92,13 +93,16 @@ class SessionMemory:
         )  # fmt: skip
         return [self._passage(hit) for hit in hits]
 
-    async def between(self, since: float, until: float, most: int = 40) -> list[Passage]:
-        """What happened in a stretch of this session, in order."""
+    async def between(
+        self, since: float, until: float, most: int = 40, kinds: tuple[str, ...] = (), oldest: bool = False
+    ) -> list[Passage]:
+        """What happened in a stretch of this session, in order: the last of it, or with `oldest` the first."""
         if self._record is None:
             return []
         await self._record.archive.settle()
         session = self._record.session
-        return [self._passage(hit) for hit in await self._record.archive.between(session.owner, session.id, since, until, most)]
+        found = await self._record.archive.between(session.owner, session.id, since, until, most, kinds, oldest)
+        return [self._passage(hit) for hit in found]
 
     def latest_frame(self) -> Frame | None:
         return self._newest
@@ -117,7 +121,7 @@ class SessionMemory:
     def _passage(self, hit: Hit) -> Passage:
         assert self._record is not None
         here = hit.session_id == self._record.session.id
-        return Passage(hit.kind, hit.t_start, hit.t_end, hit.began + hit.t_start, hit.text, here)
+        return Passage(hit.kind, hit.t_start, hit.t_end, hit.began + hit.t_start, hit.text, here, hit.words)
 
     async def _pictures(self, since: float, until: float, most: int) -> tuple[Frame, ...]:
         kept = self._gallery.between(since, until, most) if self._gallery else []

@@ -48,7 +48,7 @@ class Tiers(Window):
         super().__init__(chunk_seconds, qa_pairs, self._bounds.prefix_tokens)
         self._clock, self._summarizer = clock, summarizer
         self._ahead = min(self._bounds.ahead, chunk_seconds // 5)
-        self._mid: deque[Summary] = deque(maxlen=2 * _EVERY)
+        self._mid: deque[Summary] = deque()
         self._long: deque[Summary] = deque(maxlen=self._bounds.blocks)
         self._since: float | None = None  # from here on nothing is summarised yet
         self._cut = 0
@@ -57,6 +57,7 @@ class Tiers(Window):
         self._tasks: set[asyncio.Task[None]] = set()
         self.language = "en"
         self.fault: Callable[[str], None] = lambda text: None
+        self.written: Callable[[Summary], None] = lambda summary: None  # takes each mid-term summary when it is there
         self.pictures: Callable[[float, float, int], Awaitable[tuple[Frame, ...]]] = _no_pictures
 
     def observe(self, moment: Moment, decision: Decision) -> None:
@@ -74,10 +75,6 @@ class Tiers(Window):
         text = digest(tail)
         return tuple(self._long), (*self._mid, *([Summary(tail.t_start, t, text)] if text else []))
 
-    def last_summary(self) -> str | None:
-        """What the newest finished summary says."""
-        return next((summary.text for summary in reversed(self._mid) if summary.text != _GAP), None)
-
     async def aclose(self) -> None:
         """Give up summaries that are still being written."""
         tasks = tuple(self._tasks)
@@ -91,6 +88,7 @@ class Tiers(Window):
         while self._decisions and self._decisions[0][0] < t:
             self._decisions.popleft()
         self._heard.clear()
+        self._compress()
         self._mid.append(Summary(segment.t_start, t, _GAP))  # until there is one
         self._behind(self._write(segment, self._mid, self._bounds.summary_tokens))
 
@@ -105,24 +103,36 @@ class Tiers(Window):
         task.add_done_callback(self._tasks.discard)
 
     async def _write(self, segment: Segment, tier: deque[Summary], most: int) -> None:
-        """Put the summary where its gap is, late or not; when it fails the gap stays and is told."""
+        """Put the summary where its gap is, late or not. Without one a stretch stays a gap, and a block stays its digest."""
         try:
-            if self._summarizer.sees:
-                segment = replace(segment, frames=await self.pictures(segment.t_start, segment.t_end, _PICTURES))
-            text = await within(self._clock, self._bounds.seconds, self._summarizer.summarize(segment))
+            text = cut(await self._asked(segment, most * _CHARS_A_TOKEN), most)
         except TimeoutError:
-            return self.fault("A summary was not written in time; this stretch is missing from the memory.")
+            fault = "A summary was not written in time"
         except Exception as error:  # a plug-in's fault must not end the watch
-            return self.fault(f"A stretch could not be summarised and is missing from the memory. {words_of(error)}")
-        text = cut(text[: most * _CHARS_A_TOKEN].strip(), most)
-        for place, summary in enumerate(tier):
-            if (summary.t_start, summary.t_end) == (segment.t_start, segment.t_end):
-                tier[place] = Summary(segment.t_start, segment.t_end, text or "(nothing of note)")
+            fault = f"A stretch could not be summarised ({words_of(error).strip('().')})"
+        else:
+            return self._put(Summary(segment.t_start, segment.t_end, text), tier)
         if tier is self._mid:
-            self._compress()
+            self.fault(f"{fault}; it is missing from what is remembered in front of the picture.")
+
+    async def _asked(self, segment: Segment, most: int) -> str:
+        """Raises TimeoutError, ValueError, or whatever the summariser raises."""
+        if self._summarizer.sees:
+            segment = replace(segment, frames=await self.pictures(segment.t_start, segment.t_end, _PICTURES))
+        text = await within(self._clock, self._bounds.seconds, self._summarizer.summarize(segment))
+        if not isinstance(text, str) or not text.strip():
+            raise ValueError("empty")
+        return text[:most].strip()
+
+    def _put(self, summary: Summary, tier: deque[Summary]) -> None:
+        for place, gap in enumerate(tier):
+            if (gap.t_start, gap.t_end) == (summary.t_start, summary.t_end):
+                tier[place] = summary
+        if tier is self._mid:
+            self.written(summary)
 
     def _compress(self) -> None:
-        """The oldest five become one block once there are ten, so that the last five are always there in full."""
+        """The oldest five become one block as soon as there are ten, so that the last five are always there in full."""
         if len(self._mid) < 2 * _EVERY:
             return
         oldest = tuple(self._mid.popleft() for _ in range(_EVERY))

@@ -15,6 +15,7 @@ from joyvl_app.domain import Box, Image
 from joyvl_app.errors import MissingPart
 from joyvl_app.plain import plain
 
+_ALIKE = 0.82  # of their letters in order make two readings one text
 _MAX_SIDE = 640
 _LEAST_SCORE = 0.75
 _MARGIN = 0.05  # of the picture, around a region that is read again
@@ -118,7 +119,10 @@ def same_text(a: str, b: str) -> bool:
     left, right = normal(a), normal(b)
     if re.findall(r"\d+", left) != re.findall(r"\d+", right):
         return False
-    return left == right or SequenceMatcher(None, left, right).ratio() >= 0.82
+    if left == right:
+        return True
+    matcher = SequenceMatcher(None, left, right)  # the quick ratios are upper bounds of the true one
+    return matcher.real_quick_ratio() >= _ALIKE and matcher.quick_ratio() >= _ALIKE and matcher.ratio() >= _ALIKE
 
 
 def normal(text: str) -> str:

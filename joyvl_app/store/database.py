@@ -18,6 +18,7 @@ from joyvl_app.errors import BadInput, MissingPart
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _PRAGMAS = ("auto_vacuum=INCREMENTAL", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "journal_size_limit=4194304")
+_STATEMENT_MS = 15_000
 _BUSY_MS = 2_000  # how long one statement waits for another process's write
 
 
@@ -82,7 +83,10 @@ def _make_folder(file: str | None) -> None:
 
 
 def _arguments(backend: str) -> dict[str, Any]:
-    return {"timeout": _BUSY_MS / 1000} if backend == "sqlite" else {"connect_timeout": 5}
+    if backend == "sqlite":
+        return {"timeout": _BUSY_MS / 1000}
+    limits = f"-c lock_timeout={_BUSY_MS} -c statement_timeout={_STATEMENT_MS}"
+    return {"connect_timeout": 5, "options": limits, "keepalives_idle": 10, "tcp_user_timeout": _STATEMENT_MS}
 
 
 def _prepare(connection: Any, record: Any) -> None:
@@ -101,6 +105,8 @@ def _prepare(connection: Any, record: Any) -> None:
 
 
 def _migrate(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL statement_timeout = 0")  # an old archive may be large
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
     config.attributes["connection"] = connection

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Select, column, delete, func, select, table, text, update
@@ -15,7 +15,6 @@ from joyvl_app.store.words import Term
 
 _EVENT, _PASSAGE, _FRAME = 140, 240, 160  # what a row of these takes beside its text: keys, indexes, page overhead
 _REWRITTEN = ("t_end", "text", "words", "size")
-_SLICE = 2_000  # rows deleted at once
 _FTS = table("passages_fts", column("rowid"))
 _PAGES = ("page_count", "freelist_count", "page_size")
 _CANDIDATES = 200  # newest passages looked at for each word
@@ -40,6 +39,11 @@ def write(connection: Connection, batch: Sequence[Write]) -> int:
     return sum(int(row["size"]) for row in (*events, *passages, *frames))
 
 
+def storable(text: str) -> str:
+    """Without the signs that no database takes: zeros, and halves of a pair."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
 def known(connection: Connection, ids: set[int]) -> set[int]:
     """Those of these sessions that there are."""
     return set(connection.scalars(select(SessionRow.id).where(SessionRow.id.in_(ids))))
@@ -60,8 +64,8 @@ def _insert(connection: Connection, model: type[Any], rows: list[dict[str, Any]]
 
 def _session(item: NewSession) -> dict[str, Any]:
     return {
-        "id": item.id, "name": item.name[:64], "owner": item.owner, "scenario": item.scenario, "source": item.source[:256],
-        "decider": item.decider[:64], "began": item.began, "ended": None,
+        "id": item.id, "name": storable(item.name)[:64], "owner": item.owner, "scenario": storable(item.scenario)[:32],
+        "source": storable(item.source)[:256], "decider": storable(item.decider)[:64], "began": item.began, "ended": None,
     }  # fmt: skip
 
 
@@ -70,7 +74,8 @@ def _event(item: NewEvent) -> dict[str, Any]:
 
 
 def _passage(item: NewPassage) -> dict[str, Any]:
-    return {**vars(item), "size": len(item.text.encode()) + 2 * len(item.words.encode()) + _PASSAGE}
+    text, words = storable(item.text), storable(item.words)
+    return {**vars(item), "text": text, "words": words, "size": len(text.encode()) + 2 * len(words.encode()) + _PASSAGE}
 
 
 def _frame(item: NewFrame) -> dict[str, Any]:
@@ -112,16 +117,18 @@ def _newest(connection: Connection, query: Query, terms: Sequence[Term], most: i
     return [(row[0], Hit(*row[1:])) for row in connection.execute(statement.limit(most), values)]
 
 
-def passages_between(connection: Connection, owner: str, session_id: int, since: float, until: float, most: int) -> list[Hit]:
-    """What touches a stretch of a session, in order of time."""
-    statement = (
-        _passages()
-        .where(PassageRow.owner == owner, PassageRow.session_id == session_id)
-        .where(PassageRow.t_start <= until, PassageRow.t_end >= since)
-        .order_by(PassageRow.t_start, PassageRow.number)
-        .limit(most)
-    )
-    return [Hit(*row[1:]) for row in connection.execute(statement)]
+def passages_between(
+    connection: Connection, owner: str, session_id: int, since: float, until: float, most: int, kinds: Sequence[str] = (),
+    oldest: bool = False,
+) -> list[Hit]:  # fmt: skip
+    """What touches a stretch of a session, in order of time: the last `most` of it, or with `oldest` the first."""
+    row = PassageRow
+    statement = _passages().where(row.owner == owner, row.session_id == session_id, row.t_start <= until, row.t_end >= since)
+    if kinds:
+        statement = statement.where(row.kind.in_(kinds))
+    order = (row.t_start, row.number) if oldest else (row.t_start.desc(), row.number.desc())
+    hits = [Hit(*found[1:]) for found in connection.execute(statement.order_by(*order).limit(most))]
+    return hits if oldest else hits[::-1]
 
 
 def sessions(connection: Connection, owner: str, most: int = 200) -> list[Watched]:
@@ -162,19 +169,26 @@ def forget_session(connection: Connection, owner: str, session_id: int) -> bool:
     return gone.rowcount > 0
 
 
-def forget_owner(connection: Connection, owner: str) -> list[int]:
-    """Delete everything of an owner; returns the sessions that were deleted."""
-    ids = list(connection.scalars(select(SessionRow.id).where(SessionRow.owner == owner)))
-    _forget_passages(connection, ids, owner)
+def forget_owner(connection: Connection, owner: str) -> list[tuple[int, str]]:
+    """Delete everything of an owner; returns the sessions that were deleted, with their names."""
+    theirs = [(row[0], row[1]) for row in connection.execute(_named().where(SessionRow.owner == owner))]
+    _forget_passages(connection, [session_id for session_id, _ in theirs], owner)
     connection.execute(delete(SessionRow).where(SessionRow.owner == owner))
-    return ids
+    return theirs
 
 
-def forget_before(connection: Connection, at: float) -> None:
-    """Delete all rows older than a wall time, and sessions that ended before it."""
-    for model in (EventRow, FrameRow, PassageRow):
-        connection.execute(delete(model).where(model.at < at))
-    connection.execute(delete(SessionRow).where(SessionRow.ended < at))
+def name_of(connection: Connection, owner: str, session_id: int) -> str | None:
+    """What an owner's session was called; None when there is none such."""
+    row = connection.execute(_named().where(SessionRow.owner == owner, SessionRow.id == session_id)).first()
+    return str(row[1]) if row else None
+
+
+def forget_before(connection: Connection, at: float, running: Collection[int] = ()) -> int:
+    """Delete all rows as old as a wall time, and sessions of which nothing is left and that do not run; returns how many rows."""
+    rows = sum(connection.execute(delete(model).where(model.at <= at)).rowcount for model in _SIZED)
+    empty = [~select(model.session_id).where(model.session_id == SessionRow.id).exists() for model in _SIZED]
+    connection.execute(delete(SessionRow).where(SessionRow.began <= at, SessionRow.id.not_in(running), *empty))
+    return rows
 
 
 def used(connection: Connection) -> int:
@@ -185,14 +199,18 @@ def used(connection: Connection) -> int:
     return sum(int(connection.scalar(select(func.coalesce(func.sum(model.size), 0))) or 0) for model in _SIZED)
 
 
-def shrink(connection: Connection, most: int) -> int:
-    """Delete the oldest rows until at most `most` bytes are used; returns how many are."""
-    while (taken := used(connection)) > most:
-        oldest = [connection.scalar(select(model.at).order_by(model.at).offset(_SLICE).limit(1)) for model in _SIZED]
-        known = [at for at in oldest if at is not None]
-        last = [connection.scalar(select(func.max(model.at))) for model in _SIZED]
-        forget_before(connection, min(known) if known else max(at for at in last if at is not None) + 1)
-    return taken
+def shrink(connection: Connection, most: int, running: Collection[int] = ()) -> int:
+    """Where more than `most` bytes are used, delete the oldest twentieth of what takes most; returns how many rows went."""
+    if used(connection) <= most:
+        return 0
+    sizes = {model: connection.scalar(select(func.coalesce(func.sum(model.size), 0))) or 0 for model in _SIZED}
+    largest = max(_SIZED, key=lambda model: sizes[model])
+    count = connection.scalar(select(func.count()).select_from(largest)) or 0
+    cutoff = connection.scalar(select(largest.at).order_by(largest.at).offset(max(0, count // 20 - 1)).limit(1))
+    gone = forget_before(connection, cutoff, running) if cutoff is not None else 0
+    if connection.dialect.name == "sqlite":  # or the index keeps its pages
+        connection.exec_driver_sql("INSERT INTO passages_fts(passages_fts) VALUES('optimize')")
+    return gone
 
 
 def give_back_pages(engine: Engine) -> None:
@@ -219,9 +237,13 @@ def _forget_passages(connection: Connection, ids: Iterable[int], owner: str) -> 
         connection.execute(delete(PassageRow).where(PassageRow.session_id == session_id, PassageRow.owner == owner))
 
 
+def _named() -> Select[*tuple[Any, ...]]:
+    return select(SessionRow.id, SessionRow.name)
+
+
 def _passages() -> Select[*tuple[Any, ...]]:
     row = PassageRow
-    began, described = SessionRow.began, (row.kind, row.t_start, row.t_end, row.text)
+    began, described = SessionRow.began, (row.kind, row.t_start, row.t_end, row.text, row.words)
     return select(row.id, row.session_id, row.scenario, began, *described).join(SessionRow)
 
 

@@ -94,6 +94,7 @@ class Hit:
     t_start: float
     t_end: float
     text: str
+    words: str
 
 
 @dataclass(frozen=True)

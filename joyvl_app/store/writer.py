@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from joyvl_app.errors import JoyError, ProviderFailed
 from joyvl_app.store import repository
@@ -30,6 +30,9 @@ _MOST_FRAMES = 200  # … and pictures among them
 _TIDY_EVERY = 60.0  # seconds between two looks at age and size
 _TIDY_SHARE = 0.04  # … or sooner, when so much of the bound has been written since
 _FULL = 0.85  # of the bound is what tidying leaves: the rest is for what comes until the next time, and for the journal
+_MOST_JOBS = 1_000
+_TOLD = 5.0  # seconds for which a removed file is told
+_REMOVED = "The archive's file was removed; a new one was begun. What it held is gone."
 _AT_ONCE = 5_000  # writes in one transaction
 
 
@@ -42,6 +45,7 @@ class Writer:
         self._url, self._most_bytes, self._seconds = url, most_bytes, days * 86_400
         self.engine: Engine = open_database(url)
         self._inode = self._file_id()
+        self._tidied = self._removed_at = -_TIDY_EVERY
         self._written = 0  # bytes since it was last tidied
         self._waiting: deque[Write] = deque()
         self._jobs: deque[tuple[Callable[[Connection], Any], Future[Any]]] = deque()
@@ -57,16 +61,21 @@ class Writer:
             if isinstance(item, NewSession):
                 self._sessions[item.id] = item
             if _session_of(item) in self._forgotten:
+                if isinstance(item, Ended):
+                    self._forgotten.discard(item.session_id)
                 return
             self._waiting.append(item)
             self._keep_bounds(item)
 
     def call(self, work: Callable[[Connection], R]) -> Future[R]:
-        """Do `work` in a transaction of its own, after everything that was put before."""
+        """Do `work` in a transaction of its own, after everything that was put before. Raises ProviderFailed, while nothing can
+        be written too.
+        """
         future: Future[R] = Future()
         with self._more:
-            if self._closing:
-                future.set_exception(ProviderFailed("The archive is closed."))
+            if self._closing or len(self._jobs) >= _MOST_JOBS:
+                future.set_exception(ProviderFailed("The archive is closed." if self._closing else "The archive is too busy."))
+                return future
             self._jobs.append((work, future))
             self._more.notify()
         return future
@@ -74,10 +83,15 @@ class Writer:
     def forget(self, *session_ids: int) -> None:
         """Write nothing more of these sessions."""
         with self._more:
-            self._forgotten.update(session_ids)
+            self._forgotten.update(session_id for session_id in session_ids if session_id in self._sessions)
             for session_id in session_ids:
                 self._sessions.pop(session_id, None)
-            self._waiting = deque(item for item in self._waiting if _session_of(item) not in self._forgotten)
+            self._waiting = deque(item for item in self._waiting if _session_of(item) not in session_ids)
+
+    def running_of(self, owner: str) -> list[int]:
+        """The sessions of an owner that have not ended."""
+        with self._more:
+            return [session.id for session in self._sessions.values() if session.owner == owner]
 
     def close(self) -> None:
         """Write what waits, for five seconds at most. Call it off the event loop."""
@@ -90,59 +104,90 @@ class Writer:
     # --- on the thread -------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        tidied, failed = 0.0, False
-        while True:
+        failed = closing = False
+        while not closing or (self._waiting and not failed):
             with self._more:
-                if not self._closing and not self._jobs:
+                if not self._closing and (failed or not self._jobs):
                     self._more.wait(_AGAIN if failed else EVERY)
-                batch, jobs, closing = self._take(), self._take_jobs(), self._closing
-            failed = not self._try(partial(self._write, batch)) if batch else False
+                batch, closing = self._take(), self._closing
+                jobs = self._take_jobs(failed)
+            failed = bool(batch) and not self._try(partial(self._write, batch))
             if failed:
                 self._put_back(batch)
             for work, future in jobs:
                 self._do(work, future)
-            grown = self._written > self._most_bytes * _TIDY_SHARE
-            if (grown or time.monotonic() - tidied > _TIDY_EVERY) and not failed:
-                tidied, self._written = time.monotonic(), 0
-                self._try(self._tidy)
-            if closing and (failed or not self._waiting):
-                return
+            if not failed:
+                self._tidy_in_time()
 
     def _try(self, work: Callable[[], None]) -> bool:
-        """Whether it went well; if not, `fault` says why, and it is worth trying again."""
+        """Whether it went well; if not, `fault` says why, and it is worth trying again. Nothing ends this thread."""
         try:
             self._look_for_file()
             work()
         except DBAPIError as error:
             self.fault = f"The archive cannot be written ({reason(error)}). It is kept and tried again."
-        except (SQLAlchemyError, OSError, JoyError) as error:
-            self.fault = f"The archive cannot be written ({error}). It is kept and tried again."
+        except Exception as error:
+            told = str(error) if isinstance(error, OSError | JoyError) else type(error).__name__
+            self.fault = f"The archive cannot be written ({told}). It is kept and tried again."
         else:
-            self.fault = self.fault if self.fault.startswith("The archive's file") else ""
+            self.fault = _REMOVED if time.monotonic() - self._removed_at < _TOLD else ""
             return True
         return False
 
     def _write(self, batch: list[Write]) -> None:
         try:
-            with self.engine.begin() as connection:
-                self._written += repository.write(connection, batch)
-        except IntegrityError:  # a session is gone that somebody else deleted: its rows have nowhere to go
-            with self.engine.begin() as connection:
-                repository.write(connection, list(self._sessions.values()))
-                there = repository.known(connection, {_session_of(item) for item in batch})
-                repository.write(connection, [item for item in batch if _session_of(item) in there])
+            self._in_one(batch)
+        except OperationalError:
+            raise  # the database's own trouble: all of it is tried again
+        except (DBAPIError, ValueError, TypeError, AttributeError):  # one of them cannot be written, whatever the others are
+            for item in self._of_known_sessions(batch):
+                self._alone(item)
         for item in batch:
             if isinstance(item, Ended):
                 self._sessions.pop(item.session_id, None)
-                self._forgotten.discard(item.session_id)
+
+    def _in_one(self, batch: list[Write]) -> None:
+        with self.engine.begin() as connection:
+            self._written += repository.write(connection, batch)
+
+    def _of_known_sessions(self, batch: list[Write]) -> list[Write]:
+        """Without what belongs to sessions that somebody has deleted: nothing more is written of those."""
+        fresh = {item.id for item in batch if isinstance(item, NewSession)}
+        ids = {_session_of(item) for item in batch}
+        with self.engine.begin() as connection:
+            there = repository.known(connection, ids) | fresh
+        with self._more:
+            self._forgotten.update(ids - there)
+        return [item for item in batch if _session_of(item) in there]
+
+    def _alone(self, item: Write) -> None:
+        try:
+            self._in_one([item])
+        except OperationalError:
+            raise
+        except (DBAPIError, ValueError, TypeError, AttributeError):
+            self.lost += 1
+
+    def _tidy_in_time(self) -> None:
+        grown = self._written > self._most_bytes * _TIDY_SHARE
+        if grown or time.monotonic() - self._tidied > _TIDY_EVERY:
+            self._tidied, self._written = time.monotonic(), 0
+            self._try(self._tidy)
 
     def _tidy(self) -> None:
+        with self._more:
+            running = list(self._sessions)
         with self.engine.begin() as connection:
-            repository.forget_before(connection, time.time() - self._seconds)
-            repository.shrink(connection, int(self._most_bytes * _FULL))
+            repository.forget_before(connection, time.time() - self._seconds, running)
+        deleted = 1
+        while deleted:
+            with self.engine.begin() as connection:
+                deleted = repository.shrink(connection, int(self._most_bytes * _FULL), running)
         repository.give_back_pages(self.engine)
 
     def _do(self, work: Callable[[Connection], Any], future: Future[Any]) -> None:
+        if not future.set_running_or_notify_cancel():
+            return
         try:
             with self.engine.begin() as connection:
                 result = work(connection)
@@ -164,7 +209,7 @@ class Writer:
         self._inode = self._file_id()
         with self.engine.begin() as connection:
             repository.write(connection, list(self._sessions.values()))
-        self.fault = "The archive's file was removed; a new one was begun. What it held is gone."
+        self._removed_at = time.monotonic()
 
     def _file_id(self) -> int | None:
         file = database_file(self.engine)
@@ -176,9 +221,9 @@ class Writer:
     def _take(self) -> list[Write]:
         return [self._waiting.popleft() for _ in range(min(_AT_ONCE, len(self._waiting)))]
 
-    def _take_jobs(self) -> list[tuple[Callable[[Connection], Any], Future[Any]]]:
-        """Only once all that was put before them has been taken."""
-        if self._waiting and not self._closing:
+    def _take_jobs(self, failed: bool) -> list[tuple[Callable[[Connection], Any], Future[Any]]]:
+        """Only once all that was put before them has been taken, or when nothing can be written anyway."""
+        if self._waiting and not self._closing and not failed:
             return []
         jobs, self._jobs = [*self._jobs], deque()
         return jobs

@@ -95,7 +95,7 @@ class Desk:
             settings=self.settings.public(),
         )
         log.append(header)
-        visit = Visit(session_id, owner, scenario.id, source, decider)
+        visit = Visit(session_id, owner, scenario.id, source, decider, controls.language)
         parts = self._providers.parts(self.settings, controls, visit, self._voices(voice), clock)
         session = Session(session_id, parts, controls, clock, log, self.settings)
         seat = Seat(owner, session, time.time() - clock.now())
@@ -119,14 +119,13 @@ class Desk:
         """
         if self.archive is None or not owner:
             return 0
-        await self.archive.settle()
-        theirs = [session for session in await self.archive.sessions(owner) if session_id in (None, session.id)]
         if session_id is None:
-            await self.archive.forget_owner(owner)
+            names = await self.archive.forget_owner(owner)
+            names += [seat.session.id for seat in self._seats.values() if seat.owner == owner and seat.session.id not in names]
         else:
-            await self.archive.forget_session(owner, session_id)
-        await asyncio.to_thread(self._forget_logs, [session.name for session in theirs])
-        return len(theirs)
+            names = [await self.archive.forget_session(owner, session_id)]
+        await asyncio.to_thread(self._forget_logs, names)
+        return len(names)
 
     def _forget_logs(self, names: list[str]) -> None:
         for name in names:
@@ -172,7 +171,7 @@ class Desk:
         """The log of a running or ended session of this owner. Raises BadInput when there is none."""
         seat = self._seats.get(session_id)
         found = (seat.owner, seat.session.log.path) if seat else self._finished.get(session_id, ("", None))
-        if found[0] != owner or found[1] is None:
+        if found[0] != owner or found[1] is None or not found[1].is_file():
             raise BadInput("There is no log of this session any more.")
         return found[1]
 

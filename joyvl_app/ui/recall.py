@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 
 from joyvl_app.api.guard import refuse_foreign_pages
@@ -20,6 +20,7 @@ from joyvl_app.ui.pictures import jpeg
 _LONGEST = 300  # characters of what is searched for
 Words = Annotated[str, Query(max_length=_LONGEST)]
 Second = Annotated[float, Query(ge=0, le=1e7)]
+Number = Annotated[int, Path(ge=0, lt=2**63)]
 Wall = Annotated[float | None, Query(ge=0, le=1e11)]
 
 
@@ -47,24 +48,24 @@ def make_memory_router(desk: Desk) -> APIRouter:
         return {"sessions": [{**asdict(session), "id": str(session.id)} for session in watched], "fault": archive().fault}
 
     @router.get("/sessions/{session_id}/around")
-    async def around(request: Request, session_id: int, t: Second) -> dict[str, Any]:
+    async def around(request: Request, session_id: Number, t: Second) -> dict[str, Any]:
         return {"found": list(_hits(await archive().around(owner_of(request), session_id, t)))}
 
     @router.get("/sessions/{session_id}/picture")
-    async def picture(request: Request, session_id: int, t: Second) -> Response:
+    async def picture(request: Request, session_id: Number, t: Second) -> Response:
         frame = await archive().frame(owner_of(request), session_id, t)
         if frame is None:
             raise BadInput("No picture was kept from that time.")
         return jpeg(frame.jpeg)
 
     @router.get("/sessions/{session_id}/log")
-    async def log(request: Request, session_id: int) -> PlainTextResponse:
+    async def log(request: Request, session_id: Number) -> PlainTextResponse:
         lines = await archive().events(owner_of(request), session_id)
         headers = {"Content-Disposition": f'attachment; filename="joyvl-{session_id}.jsonl"'}
         return PlainTextResponse("\n".join([*lines, ""]), media_type="application/jsonl", headers=headers)
 
     @router.delete("/sessions/{session_id}", status_code=204)
-    async def forget(request: Request, session_id: int) -> None:
+    async def forget(request: Request, session_id: Number) -> None:
         archive()
         await desk.forget(owner_of(request), session_id)
 
@@ -79,4 +80,6 @@ def make_memory_router(desk: Desk) -> APIRouter:
 def _hits(found: Iterable[Hit]) -> Iterable[dict[str, Any]]:
     """Session numbers as text: they are larger than a page's numbers are exact."""
     for hit in found:
-        yield {**asdict(hit), "session_id": str(hit.session_id)}
+        told = {**asdict(hit), "session_id": str(hit.session_id)}
+        del told["words"]
+        yield told

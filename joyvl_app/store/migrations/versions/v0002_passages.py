@@ -54,7 +54,7 @@ def upgrade() -> None:
 
 
 def _take_over() -> None:
-    """What stands in the events of before: their texts, numbered from the end of what new passages may use."""
+    """What stands in the events of before: their texts, numbered so that no new passage has the same number."""
     connection = op.get_bind()
     rows = connection.execute(
         sa.text(
@@ -63,13 +63,14 @@ def _take_over() -> None:
         )
     ).all()
     for row in rows:
-        text = str(json.loads(row.body).get("text", ""))
+        text = str(json.loads(row.body).get("text", "")).replace("\0", "")
+        kind = "said" if row.type == "spoken" else "heard"
         connection.execute(
             sa.text(
                 "INSERT INTO passages (session_id, number, owner, scenario, kind, t_start, t_end, at, text, words, size)"
                 " VALUES (:session, :number, :owner, :scenario, :kind, :t, :t, :at, :text, :words, :size)"
             ),
-            {"session": row.session_id, "number": -row.number, "owner": row.owner, "scenario": row.scenario, "kind": row.type,
+            {"session": row.session_id, "number": -row.number, "owner": row.owner, "scenario": row.scenario, "kind": kind,
              "t": row.second, "at": row.wall, "text": text, "words": indexed(text), "size": 2 * len(text) + 200},
         )  # fmt: skip
 
