@@ -6,7 +6,7 @@ import argparse
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-from joyvl_app.build import BRAINS, DECIDERS, chosen_decider
+from joyvl_app.build import BRAINS, DECIDERS, chosen_brain, chosen_decider
 from joyvl_app.choice import choose
 from joyvl_app.clock import RealClock
 from joyvl_app.errors import JoyError
@@ -20,7 +20,8 @@ from joyvl_app.voices import TRANSCRIBERS, VOICES, Voices
 
 _PACKAGES = (
     "gradio", "fastrtc", "aiortc", "av", "onnxruntime", "rapidocr", "torch", "transformers", "accelerate",
-    "openai-whisper", "moonshine-voice", "hibari-tts", "silero-vad", "livekit", "sherpa-onnx", "sqlalchemy", "langchain",
+    "openai-whisper", "moonshine-voice", "hibari-tts", "silero-vad", "livekit", "sherpa-onnx", "sqlalchemy", "alembic",
+    "psycopg", "langchain", "langchain-openai", "langchain-mcp-adapters",
 )  # fmt: skip
 _WEIGHTS = ("nanodet", "blazeface", "emotion")
 
@@ -67,7 +68,7 @@ def _melo(settings: Settings) -> str:
 def _verdict() -> int:
     try:
         settings, scenarios = load_settings(), load_scenarios()
-        for registry, name in ((DECIDERS, chosen_decider(settings)), (BRAINS, settings.brain)):
+        for registry, name in ((DECIDERS, chosen_decider(settings)), (BRAINS, chosen_brain(settings))):
             registry.check(name)
         voices = Voices(settings, RealClock())
     except JoyError as error:
@@ -75,6 +76,7 @@ def _verdict() -> int:
         return 2
     choice = choose(settings)
     print(f"Decider: {choice.name}. {text(f'why_{choice.reason}').format(**choice.values)}")
+    print(f"Brain: {chosen_brain(settings)}. {BRAINS.check(chosen_brain(settings)).about}")
     ready = [name for name in voices.offered if name not in ("auto", "none")]
     print(f"Speaks with: {', '.join(ready)}. {_melo(settings)}".rstrip())
     hears = voices.ears()[0]
