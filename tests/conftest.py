@@ -6,7 +6,7 @@ import os
 
 from joyvl_app.bench.served import CHROMIUM
 
-collect_ignore = [] if CHROMIUM or os.environ.get("CI") else ["test_browser.py", "test_switching.py"]
+collect_ignore = [] if CHROMIUM or os.environ.get("CI") else ["test_browser.py", "test_switching.py", "test_remembering.py"]
 
 
 def pytest_report_header() -> str:

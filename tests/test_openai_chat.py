@@ -20,12 +20,14 @@ import pytest
 from fastapi.responses import HTMLResponse, JSONResponse, StreamingResponse
 
 from joyvl_app.bench.tiny import write_tiny_llava
-from joyvl_app.clock import ManualClock
+from joyvl_app.brain.agent import AgentBrain
+from joyvl_app.clock import ManualClock, RealClock
 from joyvl_app.deciders.openai_chat.decider import OpenAiDecider
-from joyvl_app.domain import Delegate, Frame, Moment, Respond, Silence, Transcript
+from joyvl_app.domain import Delegate, Delegation, Frame, Moment, Respond, Silence, Transcript
 from joyvl_app.errors import BadInput, ProviderFailed
 from tests.servers import Model, chunks, free_port, refusal, running
 from tests.support import GREY, settings
+from tests.test_agent import Line, Looks
 from tests.test_vlm import Told
 
 
@@ -282,9 +284,24 @@ async def test_transformers_serve_with_a_real_checkpoint(opened: Callable[..., A
         decisions = [await watcher.decide(moment(t)) for t in (1, 2, 3)]
         assert len(watcher.host.raw) == 3 and all(isinstance(decision, Silence) for decision in decisions)
         assert watcher._pool.endpoints[0].streams and not watcher._pool.endpoints[0].extras
+        await _asks_the_brain(f"http://127.0.0.1:{port}/v1", str(folder))
     finally:
         server.terminate()
         server.wait(10)
+
+
+async def _asks_the_brain(url: str, model: str) -> None:
+    """The same server as the agent's model: random weights name no tools and answer with noise, but they answer."""
+    brain = AgentBrain(RealClock(), settings(brain_url=url, brain_model=model, brain_tokens=24))
+    line = Line()
+    try:
+        answer = await brain.solve(Delegation("d", "What do you see?", 1.0, "What do you see?"), Looks(), line)
+        assert answer.status == "ready" and answer.digest
+    except ProviderFailed as error:
+        assert "empty answer" in str(error)  # noise may be white
+    finally:
+        await brain.aclose()
+    assert line.steps == ["planning", "thinking"]
 
 
 def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:

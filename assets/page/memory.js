@@ -10,6 +10,7 @@ const HOUR = 3600;
 let panel = null;
 let stages = new Map();
 let keeps = false;
+let searches = 0;
 let last = null; // what was shown, to show it again in another language
 
 export const keepsPictures = () => keeps;
@@ -52,8 +53,10 @@ async function look() {
   if (form.scenario.value) asked.scenario = form.scenario.value;
   const hours = Number(form.span.value);
   if (hours) asked.since = Date.now() / 1000 - hours * HOUR;
+  const mine = searches += 1;
   await tried(async () => {
     const { found, fault } = await api.recall(asked);
+    if (mine !== searches) return; // a later search has been asked meanwhile
     last = () => show(found, fault);
     last();
   });

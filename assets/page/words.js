@@ -2,6 +2,7 @@
 
 let catalogue = {};
 let language = 'en';
+const DATA = 'pre, textarea, .jv-turn > span:not([class]), .jv-card-body, .jv-card-step, .jv-hit-open > span, .jv-moment li'; // what was seen or said
 const keyOf = new Map(); // any language's text → key
 
 export const current = () => language;
@@ -38,6 +39,7 @@ export function exchange(root) {
   const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
     const node = walker.currentNode;
+    if (node.parentElement.closest(DATA)) continue;
     const key = keyOf.get(node.nodeValue.trim());
     if (key) { const word = t(key); if (node.nodeValue.trim() !== word) node.nodeValue = word; }
   }
