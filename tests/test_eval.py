@@ -24,7 +24,7 @@ from joyvl_app.perception.cache import PerceptionCache
 from joyvl_app.perception.eyes import Nets
 from joyvl_app.ports import Remembers
 from joyvl_app.settings import load_settings
-from tests.support import CLIPS, sign, write_clip
+from tests.support import sign, write_clip
 
 KEYS = {
     "f1", "precision", "recall", "timing_f1", "delay_p50", "delay_p95", "false_alarms_per_quiet_hour", "fa_ci",
@@ -208,7 +208,8 @@ def test_a_broken_cache_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[st
 def test_a_replay_is_what_the_command_line_watches(place: Path) -> None:
     """The same clip, instruction and decider say the same through `watch --pace fast` and through a replay."""
     events = place / "watched.jsonl"
-    clip = str(CLIPS / "lecture.mp4")
+    shown = [sign(text) for text in ("ROCKETS", "TELESCOPES") for _ in range(60)]
+    clip = str(write_clip(place / "slides.mp4", shown))
     arguments = ["watch", clip, "--pace", "fast", "--scenario", "lecture", "--instruction", "Comment on each new slide."]
     assert main([*arguments, "--events", str(events)]) == 0
     case = {"id": "slides", "capability": "commentary", "instruction": "Comment on each new slide."}

@@ -62,7 +62,7 @@ async def watch(gate: GateWatcher, pictures: Iterator[Image], seconds: range, **
         await gate.decide(replace(Moment(t=float(t), frames=frames, instruction="Tell me when someone comes in."), **changes))
 
 
-@pytest.mark.parametrize("noise", [0.0, 4.0, 12.0])
+@pytest.mark.parametrize("noise", [0.0, 12.0])
 async def test_a_still_scene_costs_one_look_in_fifteen_seconds(gate: GateWatcher, noise: float) -> None:
     await watch(gate, scene(noise), range(1, 151))
     assert gate.gated >= 0.9 * 150

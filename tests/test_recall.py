@@ -179,5 +179,5 @@ async def test_another_owner_and_another_session_do_not_cross_over(seen: Seen) -
 async def test_a_lecture_is_remembered_six_minutes_later(tmp_path: Path) -> None:
     """Rendered, watched by the embedded decider, asked about by typing; `bench recall` asks all 53 questions."""
     lecture = lectures("held", 7, 3)[0]
-    told = await recall(lecture, settings(decider="embedded", brain="memory", looks_per_tick=1), tmp_path)
+    told = await recall(lecture, settings(decider="embedded", brain="memory", looks_per_tick=1, tick_seconds=2), tmp_path)
     assert len(told) >= 3 and all(one.right and one.spoken for one in told), told
