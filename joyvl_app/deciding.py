@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from joyvl_app.domain import Decision, Moment
 from joyvl_app.errors import JoyError
-from joyvl_app.ports import Clock, Decider, Host, Watcher
+from joyvl_app.ports import Clock, Decider, Host, Summarizer, Watcher
 from joyvl_app.ticks import first_of
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 60.0  # seconds between two attempts to start a decider that failed
@@ -32,6 +32,11 @@ class Deciding:
     def about(self) -> str:
         """What its user should know of the decider, where there is anything."""
         return self._why or str(getattr(self._decider, "about", ""))
+
+    @property
+    def summarizer(self) -> Summarizer | None:
+        """The deciding model's own, where it has one."""
+        return getattr(self._decider, "summarizer", None)
 
     @property
     def news(self) -> asyncio.Event:

@@ -208,16 +208,8 @@ class Segment:
     heard: tuple[Transcript, ...] = ()
     frames: tuple[Frame, ...] = ()
     summaries: tuple[Summary, ...] = ()
+    notes: str = ""  # a digest of all this, for a model
     language: str = "en"
-
-
-@dataclass(frozen=True)
-class Closed:
-    """A chunk of working memory that has just ended."""
-
-    id: int
-    t_start: float
-    t_end: float
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from joyvl_app.domain import (
     Answer,
     AudioChunk,
-    Closed,
     Decision,
     Delegation,
     Frame,
@@ -19,7 +18,6 @@ from joyvl_app.domain import (
     Pcm,
     Segment,
     Sound,
-    Summary,
 )
 
 T = TypeVar("T")
@@ -161,25 +159,6 @@ class SessionTools(Protocol):
     async def frame_near(self, t: float) -> Frame | None: ...
 
 
-class Memory(SessionTools, Protocol):
-    """Owns chunk boundaries and the text prefix that a decider sees; its tools are what a brain may look up.
-
-    `take` is told every event of the session's log with its number; `tell` what the user should know, `written` every summary;
-    `take_fault` is what is wrong now, told once.
-    """
-
-    tell: Callable[[str], None]
-    written: Callable[[Summary], None]
-
-    @property
-    def chunk_id(self) -> int: ...
-    def observe(self, moment: Moment, decision: Decision) -> Closed | None: ...
-    def context(self) -> str: ...
-    def take(self, number: int, event: object) -> None: ...
-    def take_fault(self) -> str: ...
-    async def aclose(self) -> None: ...
-
-
 class Summarizer(Provider, Protocol):
     """A segment in words, in at most its number of tokens (whoever gives more is cut). `sees`: it wants the segment's pictures.
     Raises ProviderFailed.
@@ -188,6 +167,26 @@ class Summarizer(Provider, Protocol):
     @property
     def sees(self) -> bool: ...
     async def summarize(self, segment: Segment) -> str: ...
+
+
+class Memory(SessionTools, Protocol):
+    """Owns chunk boundaries and the text prefix that a decider sees; its tools are what a brain may look up.
+
+    `take` is told every event of the session's log with its number; `emit` takes events of its own (a chunk has ended, a summary
+    is written), `tell` what the user should know; `take_fault` is what is wrong now, told once.
+    """
+
+    tell: Callable[[str], None]
+    emit: Callable[[Any], None]
+
+    @property
+    def chunk_id(self) -> int: ...
+    def observe(self, moment: Moment, decision: Decision) -> None: ...
+    def context(self) -> str: ...
+    def take(self, number: int, event: object) -> None: ...
+    def take_fault(self) -> str: ...
+    def summarize_with(self, own: Summarizer | None) -> None: ...
+    async def aclose(self) -> None: ...
 
 
 class Errand(Protocol):

@@ -9,11 +9,10 @@ from dataclasses import replace
 
 from joyvl_app.deciding import Deciding
 from joyvl_app.delegations import Delegations, Limits
-from joyvl_app.domain import Decision, Delegate, Delegation, Frame, Moment, Respond, Silence, Summary, Transcript
+from joyvl_app.domain import Decision, Delegate, Delegation, Frame, Moment, Respond, Silence, Transcript
 from joyvl_app.errors import JoyError
 from joyvl_app.event_log import EventLog
 from joyvl_app.events import (
-    Chunk,
     DeciderChanged,
     Draft,
     Event,
@@ -56,7 +55,7 @@ class Session:
         self._switching: asyncio.Task[None] | None = None
         self.voice = Voice(parts, controls, clock, settings, self._status, self._emit, self.log.show, self._hear)
         self.memory = parts.memory
-        self.memory.tell, self.memory.written = self.tell, self._keep_summary
+        self.memory.tell, self.memory.emit = self.tell, self._emit
         log.follow(self.memory.take)
         self.delegations = Delegations(parts.brain, self.memory, clock, self._emit, self._wake.set, Limits.of(settings))
 
@@ -172,7 +171,7 @@ class Session:
         await self._deciding.get_ready(self.clock, self._stopping, lambda fault: self._status.enter("error", fault))
         if self._stopping.is_set():
             return
-        self._emit(DeciderChanged(t=self.clock.now(), name=self._deciding.name, detail=self._deciding.about))
+        self._tell_decider()
         if self.controls.instruction:
             self._emit(Instruction(t=self.clock.now(), text=self.controls.instruction))
         self._status.enter("paused" if self.controls.paused else "watching")
@@ -220,7 +219,7 @@ class Session:
             self.tell(f"From here on, {fault}.")
         if fault := self.memory.take_fault():
             self.tell(fault)
-        self._remember(moment, decision)
+        self.memory.observe(moment, decision)
         self._act(decision, moment, group)
         self.voice.decided(bool(moment.heard))
 
@@ -268,6 +267,10 @@ class Session:
     async def _switch(self, name: str, make: Callable[[], Decider]) -> None:
         if await self._deciding.switch(name, make):
             self._inbox.changed = True  # the new one says what it makes of it
+        self._tell_decider()
+
+    def _tell_decider(self) -> None:
+        self.memory.summarize_with(self._deciding.summarizer)
         self._emit(DeciderChanged(t=self.clock.now(), name=self._deciding.name, detail=self._deciding.about))
 
     def _act(self, decision: Decision, moment: Moment, group: asyncio.TaskGroup) -> None:
@@ -282,14 +285,6 @@ class Session:
             self.delegations.submit(task, group)
         elif self.voice.floor_free and (answer := self.delegations.overdue(self._settings.answer_wait, self._floor_free_at)):
             self.voice.say(answer.digest, t)
-
-    def _remember(self, moment: Moment, decision: Decision) -> None:
-        if ended := self.memory.observe(moment, decision):
-            self._emit(Chunk(t=moment.t, id=ended.id, t_start=ended.t_start, t_end=ended.t_end))
-
-    def _keep_summary(self, summary: Summary) -> None:
-        chunk, now = self.memory.chunk_id, self.clock.now()
-        self._emit(Chunk(t=now, id=chunk, t_start=summary.t_start, t_end=summary.t_end, summary=summary.text))
 
     def _emit(self, event: Event) -> None:
         self.log.append(event)

@@ -223,7 +223,7 @@ async def test_a_server_writes_the_summary_from_notes_and_pictures() -> None:
 
     model = Model("", behave=behave)  # type: ignore[arg-type]
     frames = (Frame(3.0, sign("DOOR")), Frame(8.0, GREY))
-    stretch = Segment(0, 20, 80, ((3.0, Respond("Someone came in.")),), frames=frames)
+    stretch = Segment(0, 20, 80, frames=frames, notes="3 s said: Someone came in.")
     with running(model.app) as address:
         for name, pictures in (("tiny", 2), ("blind", 0)):
             summarizer = ChatSummarizer(settings(summarizer_model=name, summarizer_url=address), address, RealClock())

@@ -18,7 +18,7 @@ from joyvl_app.bench import Result
 from joyvl_app.brain.canned import CannedBrain
 from joyvl_app.clock import ManualClock
 from joyvl_app.deciders.base import PlainWatcher
-from joyvl_app.domain import Box, Closed, Decision, Evidence, Frame, Image, Moment, Respond, Silence
+from joyvl_app.domain import Box, Decision, Evidence, Frame, Image, Moment, Respond, Silence
 from joyvl_app.event_log import EventLog
 from joyvl_app.memory.archive import Archive
 from joyvl_app.memory.digest import DigestSummarizer
@@ -61,8 +61,8 @@ class _Timed(SessionMemory):
     def context(self) -> str:
         return self._timed(super().context)
 
-    def observe(self, moment: Moment, decision: Decision) -> Closed | None:
-        return self._timed(lambda: SessionMemory.observe(self, moment, decision))
+    def observe(self, moment: Moment, decision: Decision) -> None:
+        self._timed(lambda: SessionMemory.observe(self, moment, decision))
 
     def take(self, number: int, event: object) -> None:
         self._timed(lambda: SessionMemory.take(self, number, event))

@@ -18,7 +18,7 @@ from joyvl_app.deciders.embedded.grammar import parse_instruction
 from joyvl_app.deciders.embedded.specs import Timer
 from joyvl_app.domain import Decision, Evidence, Moment, Silence, Transcript
 from joyvl_app.perception.motion import Grey, Motion, thumbnail
-from joyvl_app.ports import Decider, Host, Watcher
+from joyvl_app.ports import Decider, Host, Summarizer, Watcher
 from joyvl_app.worker import Worker
 
 STILL = "still"  # the tag of a second that was not looked at
@@ -48,6 +48,10 @@ class Gated:
     @property
     def about(self) -> str:
         return str(getattr(self._inner, "about", ""))
+
+    @property
+    def summarizer(self) -> Summarizer | None:
+        return getattr(self._inner, "summarizer", None)
 
     async def start(self) -> None:
         await self._inner.start()

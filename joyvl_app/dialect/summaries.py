@@ -16,10 +16,10 @@ _ASK = {
 _WORDS_A_TOKEN = 0.7
 
 
-def summary_request(segment: Segment, notes: str) -> str:
-    """The request for a segment, with `notes` (a digest, or the summaries of a block) below it."""
+def summary_request(segment: Segment) -> str:
+    """The request for a segment, with its notes, or the summaries of a block, below it."""
     zh = segment.language == "zh"
     words = int(segment.most_tokens * (1 if zh else _WORDS_A_TOKEN))
     asked = _ASK["zh" if zh else "en"].format(words=words, a=segment.t_start, b=segment.t_end)
-    material = notes or "\n".join(f"<{s.t_start:.1f} ~ {s.t_end:.1f}>\n{s.text}" for s in segment.summaries)
+    material = segment.notes or "\n".join(f"<{s.t_start:.1f} ~ {s.t_end:.1f}>\n{s.text}" for s in segment.summaries)
     return f"{asked}\n\n{as_data(material, keep_lines=True)}".strip()

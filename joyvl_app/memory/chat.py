@@ -9,7 +9,6 @@ from typing import Any
 from joyvl_app.dialect.summaries import summary_request
 from joyvl_app.domain import Segment
 from joyvl_app.errors import BadInput, MissingPart, ProviderFailed
-from joyvl_app.memory.digest import digest
 from joyvl_app.memory.gallery import encode
 from joyvl_app.ports import Clock
 from joyvl_app.settings import Settings
@@ -40,7 +39,7 @@ class ChatSummarizer:
 
     async def summarize(self, segment: Segment) -> str:
         """Raises ProviderFailed when the server does not answer with one."""
-        text = summary_request(segment, "" if segment.summaries else await asyncio.to_thread(digest, segment))
+        text = summary_request(segment)
         pictures = await asyncio.to_thread(_data_urls, segment) if self.sees else []
         try:
             return await self._ask(text, pictures, segment.most_tokens)

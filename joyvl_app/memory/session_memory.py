@@ -8,13 +8,13 @@ from collections.abc import Callable
 
 from pydantic import BaseModel
 
-from joyvl_app.domain import Closed, Decision, Frame, Moment, Passage, Silence, Summary
-from joyvl_app.events import DelegationChanged, Event, Heard, Instruction, Spoken
+from joyvl_app.domain import Decision, Frame, Moment, Passage, Silence, Summary
+from joyvl_app.events import Chunk, DelegationChanged, Event, Heard, Instruction, Spoken
 from joyvl_app.memory.archive import Record
 from joyvl_app.memory.gallery import Gallery, KeyFrame, decode
 from joyvl_app.memory.tiers import Tiers
 from joyvl_app.memory.window import Window
-from joyvl_app.ports import Clock
+from joyvl_app.ports import Clock, Summarizer
 from joyvl_app.store.values import Hit
 
 _RECENT = 200  # sentences a brain may look back on without an archive
@@ -28,11 +28,11 @@ class SessionMemory:
         self._recent: deque[Event] = deque(maxlen=_RECENT)
         self._newest: Frame | None = None
         self.tell: Callable[[str], None] = lambda text: None
-        self.written: Callable[[Summary], None] = lambda summary: None
+        self.emit: Callable[[Event], None] = lambda event: None
         if isinstance(window, Tiers):
             window.pictures = self._pictures
             window.fault = lambda text: self.tell(text)
-            window.written = lambda summary: self.written(summary)
+            window.written = self._summary
 
     # --- for the session -------------------------------------------------------------------------------------------
 
@@ -43,17 +43,25 @@ class SessionMemory:
     def context(self) -> str:
         return self._window.context()
 
-    def observe(self, moment: Moment, decision: Decision) -> Closed | None:
-        """Take in one decided second; the chunk that ended with it, if one did."""
+    def observe(self, moment: Moment, decision: Decision) -> None:
+        """Take in one decided second; tells the chunk that ended with it, if one did."""
         before, began = self._window.chunk_id, self._window.began
         self._window.observe(moment, decision)
         if moment.frames:
             self._newest = moment.frames[-1]
             if self._gallery:
                 self._gallery.see(self._newest, happening=not isinstance(decision, Silence))
-        if self._window.chunk_id == before:
-            return None
-        return Closed(before, began or 0.0, moment.t + 1)
+        if self._window.chunk_id != before:
+            self.emit(Chunk(t=moment.t, id=before, t_start=began or 0.0, t_end=moment.t + 1))
+
+    def _summary(self, summary: Summary) -> None:
+        now, since, until = self._clock.now(), summary.t_start, summary.t_end
+        self.emit(Chunk(t=now, id=self.chunk_id, t_start=since, t_end=until, summary=summary.text))
+
+    def summarize_with(self, own: Summarizer | None) -> None:
+        """The deciding model may write its own summaries."""
+        if isinstance(self._window, Tiers):
+            self._window.summarize_with(own)
 
     def take(self, number: int, event: object) -> None:
         """Line `number` of the session's log."""

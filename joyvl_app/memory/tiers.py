@@ -14,7 +14,7 @@ from typing import Any
 
 from joyvl_app.domain import Decision, Frame, Moment, Segment, Summary, Transcript
 from joyvl_app.errors import words_of
-from joyvl_app.memory.digest import digest
+from joyvl_app.memory.digest import DigestSummarizer, digest
 from joyvl_app.memory.tokens import cut
 from joyvl_app.memory.window import Window
 from joyvl_app.ports import Clock, Summarizer
@@ -47,6 +47,7 @@ class Tiers(Window):
         self._bounds = bounds or Bounds()
         super().__init__(chunk_seconds, qa_pairs, self._bounds.prefix_tokens)
         self._clock, self._summarizer = clock, summarizer
+        self._own: Summarizer | None = None  # the deciding model's
         self._ahead = min(self._bounds.ahead, chunk_seconds // 5)
         self._mid: deque[Summary] = deque()
         self._long: deque[Summary] = deque(maxlen=self._bounds.blocks)
@@ -59,6 +60,10 @@ class Tiers(Window):
         self.fault: Callable[[str], None] = lambda text: None
         self.written: Callable[[Summary], None] = lambda summary: None  # takes each mid-term summary when it is there
         self.pictures: Callable[[float, float, int], Awaitable[tuple[Frame, ...]]] = _no_pictures
+
+    def summarize_with(self, own: Summarizer | None) -> None:
+        """From the next summary on: the model that decides, or (None) what the settings name."""
+        self._own = own
 
     def observe(self, moment: Moment, decision: Decision) -> None:
         self._since = moment.t if self._since is None else self._since
@@ -117,9 +122,12 @@ class Tiers(Window):
 
     async def _asked(self, segment: Segment, most: int) -> str:
         """Raises TimeoutError, ValueError, or whatever the summariser raises."""
-        if self._summarizer.sees:
+        summarizer = self._own or self._summarizer
+        if not isinstance(summarizer, DigestSummarizer) and not segment.summaries:
+            segment = replace(segment, notes=await self._clock.timed(asyncio.to_thread(digest, segment)))
+        if summarizer.sees and not segment.summaries:
             segment = replace(segment, frames=await self.pictures(segment.t_start, segment.t_end, _PICTURES))
-        text = await within(self._clock, self._bounds.seconds, self._summarizer.summarize(segment))
+        text = await within(self._clock, self._bounds.seconds, summarizer.summarize(segment))
         if not isinstance(text, str) or not text.strip():
             raise ValueError("empty")
         return text[:most].strip()

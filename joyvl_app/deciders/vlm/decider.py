@@ -10,6 +10,7 @@ from joyvl_app.deciders.vlm.checkpoint import Placement, load
 from joyvl_app.deciders.vlm.device import VlmDevice
 from joyvl_app.deciders.vlm.engine import Engine
 from joyvl_app.deciders.vlm.second import Second
+from joyvl_app.deciders.vlm.summary import VlmSummarizer
 from joyvl_app.deciders.vlm.watcher import Model, VlmWatcher
 from joyvl_app.errors import JoyError, ProviderFailed
 from joyvl_app.ports import Clock
@@ -67,6 +68,11 @@ class VlmDecider:
         if not self._model.engine.keeps and not self._settings.stateless:
             notes.append("It reads every second anew, for its memory of the seconds before cannot be kept.")
         return " ".join(notes)
+
+    @property
+    def summarizer(self) -> VlmSummarizer | None:
+        """The model's own, once it is loaded, where the settings name no other."""
+        return VlmSummarizer(self._model) if self._model and self._settings.summarizer == "auto" else None
 
     def open(self, session_id: str) -> VlmWatcher:
         """Raises Busy when the device has no time or no memory for one session more."""
