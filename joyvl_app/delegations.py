@@ -98,15 +98,19 @@ class Delegations:
     @property
     def offering(self) -> bool:
         """Whether a "tell me" would mean an answer."""
-        now = self._clock.now()
-        for number, waiting in list(self._unsaid.items()):
-            if waiting.offered_at is not None and now - waiting.offered_at > _OFFER_STANDS:
-                del self._unsaid[number]
-        return any(waiting.offered_at is not None for waiting in self._unsaid.values())
+        return any(self._stands(waiting) for waiting in self._unsaid.values())
+
+    def _stands(self, waiting: _Unsaid) -> bool:
+        return waiting.offered_at is not None and self._clock.now() - waiting.offered_at <= _OFFER_STANDS
 
     def accepted(self, delegation_id: str = "") -> Answer | None:
-        """The answer that the user wants to hear now: the one last offered, or the one named."""
-        offered = [number for number, waiting in self._unsaid.items() if waiting.offer and delegation_id in ("", number)]
+        """The answer that the user wants to hear now: the one last offered, or (however long ago) the one named."""
+        named = {number: waiting for number, waiting in self._unsaid.items() if waiting.offer}
+        offered = [
+            number
+            for number, waiting in named.items()
+            if number == delegation_id or (not delegation_id and self._stands(waiting))
+        ]
         if not offered:
             return None
         taken = self._unsaid[offered[-1]]
@@ -140,7 +144,9 @@ class Delegations:
             busy = _IN_WORDS["busy"][task.language == "zh"]
             self._finish(task, Answer(task.id, "failed", busy), self._topic)
             return
-        self._running[task.id] = group.create_task(self._solve(task, self._topic))
+        job = self._running[task.id] = group.create_task(self._solve(task, self._topic))
+        topic = self._topic
+        job.add_done_callback(lambda _: self._never_begun(task, topic))
 
     def cancel(self, delegation_id: str) -> None:
         if found := self._running.get(delegation_id):
@@ -149,6 +155,11 @@ class Delegations:
     def close(self) -> None:
         for job in self._running.values():
             job.cancel()
+
+    def _never_begun(self, task: Delegation, topic: int) -> None:
+        """Cancelled before its first step: it is over all the same."""
+        if task.id in self._running:
+            self._finish(task, Answer(task.id, "cancelled", ""), topic)
 
     async def _solve(self, task: Delegation, topic: int) -> None:
         self.change(task, "running")

@@ -215,6 +215,18 @@ async def test_secrets_never_stand_in_an_answer() -> None:
     assert answer.digest == "The key is •••." and "secret" not in answer.card
 
 
+def test_secrets_of_servers_are_known_too() -> None:
+    from joyvl_app.brain.secrets import Secrets
+
+    secrets = Secrets(settings(brain_url="http://me:hunter22@host/v1"))
+    secrets.add({"headers": {"Authorization": "Bearer sk-abc123456"}, "url": "https://u:pass5678@x/?api_key=querykey99"})
+    secrets.add(
+        {"command": "x", "args": ["--api-key", "ARGKEY123", "--token=TOKEN4567", "--mode", "fast"], "env": {"K": "envkey12"}}
+    )
+    shown = secrets.hidden("hunter22 sk-abc123456 pass5678 querykey99 ARGKEY123 TOKEN4567 envkey12 fast Bearer")
+    assert shown == "••• ••• ••• ••• ••• ••• ••• fast Bearer"
+
+
 # --- MCP servers -------------------------------------------------------------------------------------------------------
 
 

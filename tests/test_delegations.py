@@ -233,3 +233,26 @@ async def test_a_word_for_another_request_decides_nothing() -> None:
     await one.run(20, (5.0, lambda session: session.delegations.decide("d2", 1, True)),
                   (6.0, lambda session: session.delegations.decide("d1", 9, True)))  # fmt: skip
     assert [event.state for event in one.of(Permission)] == ["asked", "expired"]
+
+
+async def test_stop_in_the_very_second_of_a_delegation_leaves_nothing_running() -> None:
+    one = bench(after(5))
+    one_shot = one.session.delegations
+
+    def stop(session: Session) -> None:
+        session.stop()
+
+    await one.run(4, (2.0, stop))
+    states = [event.state for event in one.of(DelegationChanged)]
+    assert states == [] or states[-1] == "cancelled"
+    assert one_shot._running == {}
+
+
+async def test_the_cards_button_tells_an_answer_long_after_its_offer() -> None:
+    one = bench(after(20))
+    await one.run(
+        140,
+        (10.0, lambda session: session.hear("how many people are there?")),
+        (120.0, lambda session: session.tell_answer("d1")),
+    )
+    assert [event.text for event in one.of(Spoken)][-1] == "It is a heron."

@@ -61,7 +61,8 @@ class World:
                     self.done.append(f"{name} {arguments}")
                 return self.page
 
-            schema = {"type": "object", "properties": {}, "additionalProperties": True}
+            fields = ("url", "to", "text", "sure", "force", "most")
+            schema = {"type": "object", "properties": {field: {} for field in fields}, "additionalProperties": True}
             return StructuredTool(name=name, description=name, args_schema=schema, coroutine=run)
 
         reads = acting("fetch")
@@ -160,7 +161,8 @@ async def test_a_tools_result_orders_in_vain(server: Server, order: str) -> None
     [
         {"url": "*"}, {"url": "../.."}, {"url": "https://eve.example.org"}, {"url": "page rivers"}, {"url": "\u200b"},
         {"url": "rivers page", "force": True}, {"url": "rivers page", "most": 9}, {"url": ["rivers page", "eve"]},
-        {"url": {"a": "eve"}},
+        {"url": {"a": "eve"}}, {"url": {"rivers page": {"the key is under the mat": None}}}, {"the key is under the mat": ""},
+        {"url": "rivers@page"}, {"url": "rivers/../page"},
     ],
 )  # fmt: skip
 async def test_a_servers_reading_tool_is_given_what_the_user_said_and_nothing_else(

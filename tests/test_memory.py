@@ -335,3 +335,21 @@ async def test_a_session_without_an_archive_finds_nothing_and_says_so() -> None:
 
     memory = SessionMemory(ManualClock(), Window())
     assert await memory.search("anything") == [] and await memory.between(0, 10) == [] and await memory.frame_near(3) is None
+
+
+async def test_a_picture_of_another_moment_is_no_picture_of_this_one() -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from joyvl_app.memory.window import Window
+
+    pool = ThreadPoolExecutor(1)
+    memory = SessionMemory(ManualClock(charge=False), Window(), Gallery(pool, 5, lambda frame: None))
+    rng = np.random.default_rng(1)
+    for t in range(0, 600, 6):
+        frame = Frame(float(t), rng.integers(0, 255, (48, 64, 3), np.uint8))
+        memory.observe(Moment(t=float(t), frames=(frame,)), Silence())
+        pool.submit(lambda: None).result()
+    near = await memory.frame_near(582.0)
+    assert near is not None and abs(near.t - 582) <= 6
+    assert await memory.frame_near(60.0) is None  # only the last five are kept
+    pool.shutdown()

@@ -471,3 +471,25 @@ def test_a_writer_that_waits_for_its_disk_costs_no_processor(tmp_path: Path, mon
     time.sleep(1.5)
     assert time.process_time() - spent < 0.5 and job.result(timeout=5) == "done"
     writer.close()
+
+
+def test_a_session_that_began_while_nothing_could_be_written_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("joyvl_app.store.writer._MOST", 20)
+    writer, write = Writer(f"sqlite:///{tmp_path / 'joyvl.db'}", 1 << 30, 365_000), repository.write
+    monkeypatch.setattr(repository, "write", _raise)
+    writer.put(session())
+    for number in range(60):
+        writer.put(event(number))
+    _settled(writer, lambda: bool(writer.fault))
+    monkeypatch.setattr(repository, "write", write)
+    _settled(writer, lambda: writer.fault == "" and not writer._waiting)
+    writer.put(event(100))
+    lines = done(writer.call(lambda c: repository.events(c, "ann", 1)))
+    assert lines[-1] == '{"number": 100}' and 15 <= len(lines) <= 22 and writer.lost == 61 - len(lines)
+    writer.close()
+
+
+def test_accents_are_the_same_in_both_databases(writer: Writer) -> None:
+    writer.put(session())
+    writer.put(passage("Résumé im Café Müller"))
+    assert found(writer, "cafe") == found(writer, "résumés") == found(writer, "muller") == ["Résumé im Café Müller"]

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
+from functools import lru_cache
 
 from joyvl_app.domain import Passage
 from joyvl_app.plain import plain
@@ -20,16 +21,17 @@ EMPTY = frozenset(
     token
     for token in tokens(
         "a about above according across after again against ago all along also am amount an and any anybody anyone "
-        "anything appear appeared are around as asked at away back be been before behind belong belongs below beside "
-        "between both but by called can could current did do does during each earlier ever every exactly first five "
-        "for four from gave get given had has have he her here him his hour hours how i if in inside into is it its "
-        "itself just last lecture list listed long many may me mention mentioned minute minutes moment much my name "
-        "named names near next no not now number of off on once one or our out outside over page people person "
-        "persons picture please presentation presenter previous recall remember said same saw say says screen second "
-        "seconds see seen she show shown since slide slides so some something speaker stand stands stood talk tell "
-        "than that the their them then there these they thing things this those three through time times title to "
-        "today tokens told toward towards two under until up us video was watch watching we were what when where "
-        "which while who whom whose why will with without would write written year you your "
+        "anything appear appeared are aren around as asked at away back be been before behind belong belongs below "
+        "beside between both but by called can could couldn current d did didn do does doesn don during each earlier "
+        "ever every exactly first five for four from gave get given had has hasn have haven he her here him his hour "
+        "hours how i if in inside into is isn it its itself just last lecture list listed ll long m many may me "
+        "mention mentioned minute minutes moment much my name named names near next no not now of off on once one or "
+        "our out outside over page people person persons picture please presentation presenter previous re recall "
+        "remember s said same saw say says screen second seconds see seen she show shown since slide slides so some "
+        "something speaker stand stands still stood t talk tell than that the their them then there these they thing "
+        "things this those three through time times title to today tokens told toward towards two under until up us "
+        "ve video was wasn watch watching we were weren what when where which while who whom whose why will with "
+        "without won would write written year you your "
     )
 ) | frozenset("的了吗呢是在有我你他她它们这那哪什么谁几多少个时候候间怎么和与及过把被给上下里面中出现看到说片张页屏幕")
 _PEOPLE = re.compile(
@@ -45,6 +47,7 @@ _FIGURE = re.compile(
 _BULLET = re.compile(r"^(?:[-–—•·*○●▪]|\d{1,2}[.)])\s*(?=\D)")
 _ALIKE = str.maketrans("l1|0", "iiio")  # what readers of text take for one another
 _LONG_WORD = 5
+_CLOSE = 0.84
 _A_NAME = re.compile(r"^[A-Z][\w'’.-]*(?: (?:[a-z]{1,3} )?[A-Z][\w'’.-]*){1,3}$")
 _APART = re.compile(r"\s*(?:,|;|\band\b|&|、|和|与)\s*")
 _TITLE_WEIGHT = 1.5
@@ -164,11 +167,15 @@ def _mended(asked: Sequence[str], passage: Passage) -> Passage:
     return replace(passage, text=text)
 
 
+@lru_cache(maxsize=50_000)
 def _alike(a: str, b: str) -> bool:
     left, right = a.translate(_ALIKE), b.translate(_ALIKE)
     if left == right:
         return True
-    return min(len(left), len(right)) >= _LONG_WORD and SequenceMatcher(None, left, right).ratio() >= 0.84
+    if min(len(left), len(right)) < _LONG_WORD:
+        return False
+    matcher = SequenceMatcher(None, left, right)
+    return all(ratio() >= _CLOSE for ratio in (matcher.real_quick_ratio, matcher.quick_ratio, matcher.ratio))
 
 
 def _score(weights: dict[str, float], passage: Passage, held: set[str]) -> float:

@@ -38,7 +38,7 @@ class Guard:
     def offered(self) -> list[tuple[str, str]]:
         """Names and descriptions of all tools that a plan may choose from."""
         own = [(tool.name, tool.about) for tool in self._own.values()]
-        return own + [(tool.name, " ".join(tool.description.split())) for tool in self._more.values()]
+        return own + [(tool.name, "a server's tool") for tool in self._more.values()]  # what the server says of it is data
 
     def tools(self) -> list[Any]:
         """The planned ones, as LangChain tools."""
@@ -108,7 +108,7 @@ class Guard:
         if own := self._own.get(name):
             return self._trust.objection(arguments, own.moment, own.typed)
         acts = not only_reads(self._more[name])
-        if objection := self._trust.objection_to_foreign(arguments, acts):
+        if objection := self._trust.objection_to_foreign(arguments, self._more[name].args, acts):
             return objection
         if not acts:
             return ""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import SecretStr
 
 from joyvl_app.ports import Errand
 from joyvl_app.settings import Settings
 
+_KEY = re.compile(r"^-.*(?:key|token|secret|password)", re.I)
+_LONG = 8
 _SHORTEST = 4  # characters; what is shorter would blot out ordinary words
 _BLOT = "•••"
 
@@ -50,8 +53,21 @@ class Discreet:
 
 
 def _passwords(value: Any) -> Iterator[str]:
-    if isinstance(value, str) and "://" in value and (password := urlsplit(value).password):
-        yield password
-    if isinstance(value, Mapping):
-        for name in ("env", "headers"):
-            yield from (str(part) for part in (value.get(name) or {}).values())
+    """Passwords and keys in an address; in a server's description also what its environment, headers and arguments hold."""
+    if isinstance(value, str) and "://" in value:
+        parts = urlsplit(value)
+        yield from ([parts.password] if parts.password else [])
+        yield from (part for _, part in parse_qsl(parts.query) if len(part) >= _LONG)
+    if not isinstance(value, Mapping):
+        return
+    for name in ("env", "headers"):
+        for text in (str(part) for part in (value.get(name) or {}).values()):
+            yield text
+            yield from (word for word in text.split() if len(word) >= _LONG)
+    yield from _passwords(value.get("url"))
+    arguments = [str(argument) for argument in value.get("args") or ()]
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        if _KEY.search(before.partition("=")[0]):
+            yield argument
+        if _KEY.search(argument.partition("=")[0]) and "=" in argument:
+            yield argument.partition("=")[2]

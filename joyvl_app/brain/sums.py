@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import math
+import operator
 import re
 from datetime import datetime
 from functools import cache
@@ -13,6 +15,8 @@ from joyvl_app.plain import plain
 
 _UNIT = re.compile(r"[^\W\d_°]*°?[^\W\d_]+(?:(?:\*\*|\^)[23])?(?:(?: |/| per )[^\W\d_]+(?:(?:\*\*|\^)[23])?)*")  # no sums in it
 _WEEKDAYS = "一二三四五六日"
+_BITS = 400  # of a whole number
+_ODD_COMMA = re.compile(r"\d,(?!\d{3}(?!\d))")
 _LONGEST = 200  # characters of an expression
 _PLACES = {
     "new york": "America/New_York", "los angeles": "America/Los_Angeles", "san francisco": "America/Los_Angeles",
@@ -32,6 +36,8 @@ def calculate(expression: str) -> str:
     """
     import simpleeval
 
+    if _ODD_COMMA.search(expression):
+        raise ValueError("Commas may only group three digits: write 1.5 or 1,000.")
     text = plain(expression).strip().rstrip("=?").replace("^", "**").replace("×", "*").replace("÷", "/").replace(",", "")
     text = re.sub(r"(\d+(?:\.\d+)?)\s*%(?!\s*[\d(])", r"(\1/100)", text)
     if not text or len(text) > _LONGEST:
@@ -39,12 +45,31 @@ def calculate(expression: str) -> str:
     names = {"sqrt": math.sqrt, "sin": math.sin, "cos": math.cos, "tan": math.tan, "log": math.log, "exp": math.exp,
              "abs": abs, "round": round, "min": min, "max": max, "floor": math.floor, "ceil": math.ceil}  # fmt: skip
     try:
-        value = simpleeval.SimpleEval(functions=names, names={"pi": math.pi, "e": math.e}).eval(text)
+        value = simpleeval.SimpleEval(operators=_OPERATORS, functions=names, names={"pi": math.pi, "e": math.e}).eval(text)
     except ZeroDivisionError:
         raise ValueError("Division by zero.") from None
     except Exception as error:
         raise ValueError(f"This cannot be calculated: {text[:60]}") from error
     return number(value)
+
+
+def _power(base: float, exponent: float) -> float:
+    if abs(exponent) * math.log2(max(2.0, abs(base))) > _BITS:
+        raise ValueError("The result is too large to write down.")
+    value: float = base**exponent
+    return value
+
+
+def _times(a: float, b: float) -> float:
+    if isinstance(a, int) and isinstance(b, int) and a.bit_length() + b.bit_length() > _BITS:
+        raise ValueError("The result is too large to write down.")
+    return a * b
+
+
+_OPERATORS: dict[type[ast.AST], Any] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: _times, ast.Div: operator.truediv, ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod, ast.Pow: _power, ast.USub: operator.neg, ast.UAdd: operator.pos,
+}  # fmt: skip
 
 
 def number(value: Any) -> str:

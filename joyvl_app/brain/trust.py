@@ -16,11 +16,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from unicodedata import category
 
-from joyvl_app.brain.finding import EMPTY, content, units
+from joyvl_app.brain.finding import EMPTY, units
 from joyvl_app.brain.times import moment_asked
 from joyvl_app.domain import Delegation
-from joyvl_app.store.words import tokens
+from joyvl_app.plain import plain
 
+_CHINESE = re.compile(r"[\u3400-\u9fff]")
 _NEAR = 15.0  # seconds around a known moment
 
 
@@ -31,7 +32,7 @@ class Trust:
         self._own = f"{task.asked}\n{task.instruction}" if task.asked else task.instruction
         self._units = set(units(self._own))
         self._now = task.t
-        self.tainted = not set(content(task.question)) <= self._units  # the decider put in words of its own
+        self.tainted = not is_piece(task.question, task.asked)  # the decider put it into words of its own
         self.planned: frozenset[str] = frozenset()
         self._moments: set[float] = {task.t}
         if (named := moment_asked(self._own, task.t)) is not None:
@@ -59,13 +60,14 @@ class Trust:
         """Why a tool must not be called at all; "" when it may."""
         return "" if tool in self.planned else f"{tool} was not among the tools that the user's question needs."
 
-    def objection_to_foreign(self, arguments: Mapping[str, Any], acts: bool) -> str:
-        """Why a foreign server's tool must not be called with these arguments."""
+    def objection_to_foreign(self, arguments: Mapping[str, Any], fields: Iterable[str], acts: bool) -> str:
+        """Why a foreign server's tool, which has these fields, must not be called with these arguments."""
+        if unknown := set(arguments) - set(fields):
+            return f"The tool has no field {min(unknown)[:40]}."
         if acts and not self.tainted:
             return ""  # the user will see them, and nobody else has had a say in them
-        said = " ".join(tokens(self._own))
-        pieces = list(_pieces(arguments))
-        return next((f"The user did not say “{piece[:60]}”." for piece in pieces if not _is_piece(piece, said)), "")
+        pieces = [piece for value in arguments.values() for piece in _pieces(value)]
+        return next((f"The user did not say “{piece[:60]}”." for piece in pieces if not is_piece(piece, self._own)), "")
 
     def objection(self, arguments: Mapping[str, Any], moment: str = "", typed: Sequence[str] = ()) -> str:
         """Why one of our own tools must not be called with these arguments. `moment` is the argument that is a session second,
@@ -91,9 +93,10 @@ class Trust:
 
 
 def _pieces(value: object) -> Iterator[str]:
-    """Every text, number and truth value in an argument, however deep; names of its fields are the tool's own."""
+    """Every text, number and truth value in an argument, however deep, names of inner fields too."""
     if isinstance(value, Mapping):
-        for part in value.values():
+        for key, part in value.items():
+            yield str(key)
             yield from _pieces(part)
     elif isinstance(value, list | tuple | set):
         for part in value:
@@ -102,10 +105,15 @@ def _pieces(value: object) -> Iterator[str]:
         yield str(value)
 
 
-def _is_piece(text: str, said: str) -> bool:
-    """Whether a text stands in what was said, word for word; signs alone are a wish like any other."""
-    words = " ".join(tokens(text))
-    return f" {words} " in f" {said} " if words else not text.strip()
+def is_piece(text: str, said: str) -> bool:
+    """Whether a text stands in what was said, word for word, with the signs between them: addresses are not made of words."""
+    piece, whole = (" ".join(plain(part).casefold().split()) for part in (text, said))
+    piece = piece.strip(" .,;:!?。，；：！？\"'“”")
+    return (
+        not text.strip()
+        or (bool(piece) and re.search(rf"(?<!\w){re.escape(piece)}(?!\w)", whole) is not None)
+        or (bool(_CHINESE.search(piece)) and piece in whole)
+    )
 
 
 def as_data(source: str, text: str, most: int) -> str:

@@ -26,7 +26,7 @@ from joyvl_app.worker import Worker
 R = TypeVar("R")
 _SETTLE = 1.5  # seconds at most that a search waits for what was just put
 _WRITE = 20.0  # seconds that a deletion may take
-_FRAME_WITHIN = 15.0  # seconds between a moment and the picture that may stand for it
+NEAR = 15.0  # seconds between a moment and the picture that may stand for it
 _AROUND = 45.0  # seconds before and after a moment that are shown with it
 _MOST = 100
 
@@ -96,7 +96,7 @@ class Archive:
 
     async def frame(self, owner: str, session_id: int, t: float) -> KeyFrame | None:
         """The picture nearest to second `t`, if one was kept."""
-        found = await self._read(lambda c: repository.frame_near(c, owner, session_id, t, _FRAME_WITHIN))
+        found = await self._read(lambda c: repository.frame_near(c, owner, session_id, t, NEAR))
         return KeyFrame(*found) if found else None
 
     async def forget_session(self, owner: str, session_id: int) -> str:

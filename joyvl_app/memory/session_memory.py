@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from joyvl_app.domain import Decision, Frame, Moment, Passage, Silence, Summary
 from joyvl_app.events import Chunk, DelegationChanged, Event, Heard, Instruction, Spoken
-from joyvl_app.memory.archive import Record
+from joyvl_app.memory.archive import NEAR, Record
 from joyvl_app.memory.gallery import Gallery, KeyFrame, decode
 from joyvl_app.memory.tiers import Tiers
 from joyvl_app.memory.window import Window
@@ -116,14 +116,16 @@ class SessionMemory:
         return self._newest
 
     async def frame_near(self, t: float) -> Frame | None:
-        """The key frame nearest to second `t`, from memory or from the archive."""
+        """The key frame nearest to second `t`, from memory or from the archive; None when there is none that near."""
         kept = self._gallery.near(t) if self._gallery else None
         if self._record and (kept is None or abs(kept.t - t) > 2.0):
             stored = await self._record.archive.frame(self._record.session.owner, self._record.session.id, t)
             kept = min((frame for frame in (kept, stored) if frame), key=lambda frame: abs(frame.t - t), default=None)
         newest = self._newest
-        if newest and (kept is None or abs(newest.t - t) < abs(kept.t - t)):
+        if newest and abs(newest.t - t) <= min(NEAR, abs(kept.t - t) if kept else NEAR):
             return newest
+        if kept and abs(kept.t - t) > NEAR:
+            return None
         return Frame(kept.t, await self._clock.timed(asyncio.to_thread(decode, kept.jpeg))) if kept else None
 
     def _passage(self, hit: Hit) -> Passage:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from unicodedata import normalize
 
 import snowballstemmer
 
@@ -15,6 +16,7 @@ from joyvl_app.plain import plain
 
 _TOKEN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]|\d+|[^\W\d_\u3400-\u9fff\uf900-\ufaff]+")  # readers lose spaces: 35km is 35 km
 _CHINESE = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
+_ACCENTS = re.compile(r"([a-z])[\u0300-\u036f]+")  # café is cafe in every database
 _LONGEST = 64  # characters of a token: PostgreSQL refuses very long ones
 _MOST = 32  # terms of a query
 _STEMMER = snowballstemmer.stemmer("english")
@@ -24,7 +26,8 @@ Term = tuple[str, ...]  # tokens that stand next to one another
 
 def tokens(text: str) -> list[str]:
     """The tokens of a text in order."""
-    return [_stem(token[:_LONGEST]) for token in _TOKEN.findall(plain(text).lower())]
+    bare = normalize("NFC", _ACCENTS.sub(r"\1", normalize("NFD", plain(text).lower())))
+    return [_stem(token[:_LONGEST]) for token in _TOKEN.findall(bare)]
 
 
 def indexed(text: str) -> str:

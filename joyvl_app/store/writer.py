@@ -239,7 +239,7 @@ class Writer:
             self._waiting.remove(next(item for item in self._waiting if isinstance(item, NewFrame)))
             self.lost += 1
         while len(self._waiting) > _MOST:
-            self._waiting.popleft()
+            self._waiting.remove(next(item for item in self._waiting if not isinstance(item, NewSession | Ended)))
             self.lost += 1
 
 

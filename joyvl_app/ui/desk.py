@@ -121,7 +121,9 @@ class Desk:
             return 0
         if session_id is None:
             names = await self.archive.forget_owner(owner)
-            names += [seat.session.id for seat in self._seats.values() if seat.owner == owner and seat.session.id not in names]
+            names += [seat.session.id for seat in self._seats.values() if seat.owner == owner]
+            names += [name for name, (whose, _) in self._finished.items() if whose == owner]
+            names = list(dict.fromkeys(names))
         else:
             names = [await self.archive.forget_session(owner, session_id)]
         await asyncio.to_thread(self._forget_logs, names)
