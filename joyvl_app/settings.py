@@ -141,6 +141,7 @@ class Settings(BaseSettings):
     def public(self) -> dict[str, Any]:
         """What may be written into a log: secrets, addresses and this machine's folders left out."""
         told = self.model_dump(mode="json", exclude=_PRIVATE)
+        told["brain_model"] = Path(self.brain_model).name if self.brain_model.endswith(".gguf") else self.brain_model
         return {**told, "model": Path(self.model).name if Path(self.model).expanduser().is_dir() else self.model}
 
 
