@@ -156,7 +156,7 @@ def test_a_question_is_answered_and_a_hard_one_delegated(open_page: Opener) -> N
     card = page.locator("#conversation-video_call .jv-delegation")
     card.get_by_text("not answered").wait_for(timeout=8_000)
     assert "Mona Lisa" in card.inner_text()
-    wait_for_turn(page, "video_call", "No brain is connected", 10)
+    wait_for_turn(page, "video_call", "none is connected", 10)
 
 
 def test_pause_and_keys(open_page: Opener) -> None:

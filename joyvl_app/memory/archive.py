@@ -118,7 +118,7 @@ class Archive:
 
     async def settle(self) -> None:
         """Until all that was put is written, or a moment has passed: a faulty disk must not hold up a search."""
-        done = asyncio.wrap_future(self._writer.call(lambda c: None))
+        done = asyncio.wrap_future(self._writer.settled())
         await self._clock.timed(asyncio.wait((done,), timeout=_SETTLE))
         if not done.done():
             done.cancel()

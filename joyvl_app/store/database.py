@@ -18,6 +18,7 @@ from joyvl_app.errors import BadInput, MissingPart
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _PRAGMAS = ("auto_vacuum=INCREMENTAL", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "journal_size_limit=4194304")
+WRITES = "joyvl_writes"  # execution option of transactions that write
 _STATEMENT_MS = 15_000
 _BUSY_MS = 2_000  # how long one statement waits for another process's write
 
@@ -29,7 +30,7 @@ def open_database(url: str) -> Engine:
     """
     engine = _engine(url)
     try:
-        with engine.begin() as connection:
+        with engine.execution_options(**{WRITES: True}).begin() as connection:
             _migrate(connection)
     except DBAPIError as error:
         engine.dispose()
@@ -69,7 +70,7 @@ def _engine(url: str) -> Engine:
         raise MissingPart(f"The database's driver is missing: pip install {error.name}") from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare)
-        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+        event.listen(engine, "begin", _begin)
     return engine
 
 
@@ -102,6 +103,11 @@ def _prepare(connection: Any, record: Any) -> None:
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    """Who will write takes the lock at once, and waits for it: a reader that turns writer is refused without waiting."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get(WRITES) else "BEGIN")
 
 
 def _migrate(connection: Connection) -> None:

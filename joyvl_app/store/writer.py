@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,7 +20,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from joyvl_app.errors import JoyError, ProviderFailed
 from joyvl_app.store import repository
-from joyvl_app.store.database import database_file, open_database, reason
+from joyvl_app.store.database import WRITES, database_file, open_database, reason
 from joyvl_app.store.values import Ended, NewEvent, NewFrame, NewPassage, NewSession, Write
 
 R = TypeVar("R")
@@ -79,6 +80,10 @@ class Writer:
             self._jobs.append((work, future))
             self._more.notify()
         return future
+
+    def settled(self) -> Future[None]:
+        """Done when everything that was put before has been written, or has failed."""
+        return self.call(_nothing)
 
     def forget(self, *session_ids: int) -> None:
         """Write nothing more of these sessions."""
@@ -147,14 +152,14 @@ class Writer:
                 self._sessions.pop(item.session_id, None)
 
     def _in_one(self, batch: list[Write]) -> None:
-        with self.engine.begin() as connection:
+        with self._begin() as connection:
             self._written += repository.write(connection, batch)
 
     def _of_known_sessions(self, batch: list[Write]) -> list[Write]:
         """Without what belongs to sessions that somebody has deleted: nothing more is written of those."""
         fresh = {item.id for item in batch if isinstance(item, NewSession)}
         ids = {_session_of(item) for item in batch}
-        with self.engine.begin() as connection:
+        with self._begin() as connection:
             there = repository.known(connection, ids) | fresh
         with self._more:
             self._forgotten.update(ids - there)
@@ -177,11 +182,11 @@ class Writer:
     def _tidy(self) -> None:
         with self._more:
             running = list(self._sessions)
-        with self.engine.begin() as connection:
+        with self._begin() as connection:
             repository.forget_before(connection, time.time() - self._seconds, running)
         deleted = 1
         while deleted:
-            with self.engine.begin() as connection:
+            with self._begin() as connection:
                 deleted = repository.shrink(connection, int(self._most_bytes * _FULL), running)
         repository.give_back_pages(self.engine)
 
@@ -189,14 +194,20 @@ class Writer:
         if not future.set_running_or_notify_cancel():
             return
         try:
-            with self.engine.begin() as connection:
-                result = work(connection)
+            if work is _nothing:
+                result = None
+            else:
+                with self._begin() as connection:
+                    result = work(connection)
         except DBAPIError as error:
             future.set_exception(ProviderFailed(f"The archive cannot do that now: {reason(error)}."))
         except Exception as error:
             future.set_exception(error)
         else:
             future.set_result(result)
+
+    def _begin(self) -> AbstractContextManager[Connection]:
+        return self.engine.execution_options(**{WRITES: True}).begin()
 
     def _look_for_file(self) -> None:
         """A file that was deleted is written to in vain: begin a new one, with the sessions that are still running."""
@@ -207,7 +218,7 @@ class Writer:
             Path(f"{database_file(self.engine)}{leftover}").unlink(missing_ok=True)
         self.engine = open_database(self._url)
         self._inode = self._file_id()
-        with self.engine.begin() as connection:
+        with self._begin() as connection:
             repository.write(connection, list(self._sessions.values()))
         self._removed_at = time.monotonic()
 
@@ -241,6 +252,10 @@ class Writer:
         while len(self._waiting) > _MOST:
             self._waiting.remove(next(item for item in self._waiting if not isinstance(item, NewSession | Ended)))
             self.lost += 1
+
+
+def _nothing(connection: Connection) -> None:
+    """The work of waiting."""
 
 
 def _session_of(item: Write) -> int:
