@@ -147,7 +147,7 @@ async def ask(seen: Seen, question: str) -> tuple[str, str]:
         ("When was the cup there?", "I saw a cup on the table from 0:12 to 0:40."),
         ("When did the dog leave?", "I last saw a dog at 3:49; not since then."),
         ("Is the dog still there?", "I last saw a dog at 3:49; not since then."),
-        ("How many dogs did you see?", "At most a dog at once, from 3:20 to 3:49."),
+        ("How many dogs did you see?", "At most 1 dog at once, from 3:20 to 3:49."),
         ("How often did a dog come?", "1 time: from 3:20 to 3:49."),
         ("What was on the second slide?", "“Lakes”: Geneva 580 km2; Como 146 km2"),
         ("What was the last slide?", "“Rivers”: Rhine"),

@@ -9,7 +9,7 @@ from joyvl_app.brain import finding
 from joyvl_app.brain.telling import Asked, Told, capital
 from joyvl_app.brain.times import span, stamp
 from joyvl_app.deciders.embedded.phrases import lasting, listed
-from joyvl_app.deciders.embedded.words import Target, find_target, named
+from joyvl_app.deciders.embedded.words import Target, find_target, named, numbered
 from joyvl_app.domain import Passage
 from joyvl_app.store.words import tokens
 
@@ -56,7 +56,7 @@ def _answer(question: str, asked: Asked, target: Target, stays: Sequence[Passage
     lasts = asked.now - chosen.t_end <= _STILL
     if _HOW_MANY.search(question):
         most = max(stays, key=_count)
-        many = named(target, _count(most), zh)
+        many = numbered(target, _count(most), zh)
         return f"最多同时有{many}，{span(most, zh)}。" if zh else f"At most {many} at once, {span(most)}."
     if _HOW_OFTEN.search(question):
         spans = listed([span(stay, zh) for stay in stays[-_LISTED:]], zh)

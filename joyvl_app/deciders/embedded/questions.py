@@ -20,6 +20,7 @@ _SEE = re.compile(
 )
 _MANY = re.compile(r"\bhow many\b|多少|几个|几位|几只|几辆", re.I)
 _COST = re.compile(r"\b(price|cost|costs|how much)\b|价格|多少钱|价钱", re.I)
+_BEFORE = re.compile(r"\b(?:did|were|was|have|had|has)\b|[来看见]过|之前|刚才", re.I)
 _NAMES_A_THING = re.compile(
     r"\b(?:did|was|were|had)\b|\bhow much (?!is|does it|are)|\b(?:of|for) (?:the|a|an)\b|的.{0,3}价|之前|刚才", re.I
 )
@@ -92,6 +93,8 @@ def _about(question: str, target: Target, scene: Scene, t: float, zh: bool) -> s
     if scene.now is None:
         return phrase("blind", zh)
     if many := _MANY.search(question):
+        if _BEFORE.search(question):
+            return None
         return tell_count(scene, target, zh) if zh or _near(question[many.end() :], target) else None
     if _WHERE.search(question):
         return _where(target, scene, t, zh)
