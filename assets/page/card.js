@@ -6,8 +6,8 @@ const MOST_STEPS = 40;
 
 export class Card {
   // `item` is the card's place in the conversation; `send` tells the session, `picture` gives a second's address or nothing.
-  constructor(item, event, { send, picture }) {
-    Object.assign(this, { id: event.id, send, picture, t0: performance.now(), running: true, requests: new Map() });
+  constructor(item, event, { send, picture, grew }) {
+    Object.assign(this, { id: event.id, send, picture, grew, t0: performance.now(), running: true, requests: new Map() });
     this.state = element('span', 'jv-card-state');
     this.step = element('span', 'jv-card-step');
     this.cancel = button('jv-card-button', t('cancel'), () => send({ cancel: event.id }));
@@ -57,6 +57,7 @@ export class Card {
     picture.title = picture.alt;
     picture.loading = 'lazy';
     picture.onerror = () => picture.remove(); // gone from the memory meanwhile
+    picture.onload = this.grew; // it had no height before
     picture.src = address;
     this.body.append(picture);
   }

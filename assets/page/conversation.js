@@ -57,7 +57,7 @@ export class Conversation {
   card(event) {
     const known = this.cards.get(event.id);
     if (known) return known;
-    const card = new Card(this.add(event.t, '◇', event.question, 'delegation'), event, this.session);
+    const card = new Card(this.add(event.t, '◇', event.question, 'delegation'), event, { ...this.session, grew: () => this.toEnd() });
     this.cards.set(event.id, card);
     if (this.cards.size > MOST) this.cards.delete(this.cards.keys().next().value);
     return card;

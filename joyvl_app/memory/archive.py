@@ -194,7 +194,7 @@ class Record:
         if isinstance(event, Instruction):
             return note("told", event.t, event.t, event.text)
         if isinstance(event, Answered) and event.state == "ready":
-            return note("found", event.t, event.t, event.card or event.digest)
+            return note("found", event.t, event.t, event.digest or event.card)
         if isinstance(event, Chunk) and event.summary:
             return note("summary", event.t_start, event.t_end, event.summary)
         return []
