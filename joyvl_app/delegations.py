@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from joyvl_app.deciders.embedded.phrases import shortened
 from joyvl_app.domain import Answer, AnswerStatus, Delegation
 from joyvl_app.errors import words_of
 from joyvl_app.events import Answered, DelegationChanged, DelegationState, Event, Permission, PermissionState
@@ -263,8 +264,7 @@ _IN_WORDS: dict[str, tuple[str, str]] = {
 
 
 def _short(question: str) -> str:
-    line = " ".join(question.split())
-    return line if len(line) <= 60 else line[:59].rstrip() + "…"
+    return shortened(" ".join(question.split()))
 
 
 def _shares_words(digest: str, text: str) -> bool:

@@ -56,12 +56,12 @@ class EventLog:
     def append(self, event: Event) -> None:
         if self._closed:
             return
-        event = printable(event)
+        event, line = written(event)
         self._last += 1
         self.counts[event.type] += 1
         self._tail.append((self._last, event))
         if self._writer:
-            self._writer.put(event.model_dump_json())
+            self._writer.put(line)
         for follower in self._followers:
             follower(self._last, event)
         for listener in self._listeners:
@@ -75,7 +75,7 @@ class EventLog:
 
     def show(self, event: Event) -> None:
         """To whoever listens now, without a number; nothing is kept."""
-        event = printable(event)
+        event, _ = written(event)
         for listener in self._listeners:
             _offer(listener, (0, event))
 
@@ -118,13 +118,13 @@ class EventLog:
         self._listeners.clear()
 
 
-def printable(event: E) -> E:
-    """The same event with what cannot be written as text (halves of a pair, which models may give) replaced."""
+def written(event: E) -> tuple[E, str]:
+    """An event and its line. What cannot be written as text (halves of a pair, which models may give) is replaced."""
     try:
-        event.model_dump_json()
+        return event, event.model_dump_json()
     except PydanticSerializationError:
-        return type(event).model_validate(_mended(event.model_dump()))
-    return event
+        event = type(event).model_validate(_mended(event.model_dump()))
+        return event, event.model_dump_json()
 
 
 def _mended(value: Any) -> Any:

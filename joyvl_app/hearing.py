@@ -13,7 +13,7 @@ import numpy as np
 from joyvl_app.asr.endpointing import STEP, Began, Ended, Endpointer, Paused
 from joyvl_app.audio import HEARD_RATE, WINDOW, Resampler, pcm, windows
 from joyvl_app.domain import AudioChunk, Pcm, Transcript
-from joyvl_app.errors import JoyError
+from joyvl_app.errors import words_of
 from joyvl_app.mailbox import AudioQueue
 from joyvl_app.plain import sentence
 from joyvl_app.playout import Playout
@@ -133,7 +133,7 @@ class Hearing:
                 self._tell(f"Speech recognition ({self._transcriber.name}) is being loaded; what you say is kept meanwhile.")
             await loading
         except Exception as error:  # whatever a plug-in raises, the watch goes on
-            self._tell(f"What is said cannot be understood; typing works. {_words_of(error)}")
+            self._tell(f"What is said cannot be understood; typing works. {words_of(error)}")
         finally:
             loading.cancel()
 
@@ -150,7 +150,7 @@ class Hearing:
                 except Exception as error:  # whatever a plug-in raises, nobody holds the floor for ever
                     self._ear, self._ear_rests_until = None, self._clock.now() + _EAR_REST
                     self._end(self._endpointer.finish())
-                    self._tell(f"The microphone is not heard at the moment; typing works. {_words_of(error)}")
+                    self._tell(f"The microphone is not heard at the moment; typing works. {words_of(error)}")
 
     async def _next_chunk(self) -> AudioChunk | None:
         """None when the microphone falls silent for good in the middle of a turn."""
@@ -245,7 +245,7 @@ class Hearing:
             return text
         except Exception as error:  # whatever a plug-in raises, the next turn is read
             self._faults += 1
-            self._tell(f"What was said could not be understood; typing works. {_words_of(error)}")
+            self._tell(f"What was said could not be understood; typing works. {words_of(error)}")
             if self._faults >= _PATIENCE:  # an engine that fails again and again is left alone: each call may cost a thread
                 self._faults, self._rests_until = 0, self._clock.now() + _REST
                 self._tell("Speech is not understood for the next minute; typing works.", always=True)
@@ -268,7 +268,3 @@ class Hearing:
         if always or now - self._told.get(text, -_REPEAT) >= _REPEAT:
             self._told = {known: t for known, t in self._told.items() if now - t < _REPEAT} | {text: now}
             self._listener.tell(text)
-
-
-def _words_of(error: Exception) -> str:
-    return str(error) if isinstance(error, JoyError) else f"({type(error).__name__})"

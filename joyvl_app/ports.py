@@ -32,10 +32,13 @@ class Clock(Protocol):
 
 
 class Provider(Protocol):
-    """Everything pluggable is started once, may warm up there, and is closed once."""
+    """Everything pluggable is started once, may warm up there, and is closed once. What needs neither inherits this."""
 
-    async def start(self) -> None: ...
-    async def aclose(self) -> None: ...
+    async def start(self) -> None:
+        return None
+
+    async def aclose(self) -> None:
+        return None
 
 
 class Source(Protocol):
@@ -147,15 +150,12 @@ class Synthesizer(Provider, Protocol):
 class SessionTools(Protocol):
     """What a brain may look at, read-only. Times are seconds of this session; what was before it has negative ones."""
 
-    def now(self) -> float: ...
-    def recent(self, seconds: float) -> list[str]: ...
     async def search(
         self, words: str, since: float | None = None, until: float | None = None, most: int = 20, any_term: bool = True
     ) -> list[Passage]: ...
     async def between(
         self, since: float, until: float, most: int = 40, kinds: tuple[str, ...] = (), oldest: bool = False
     ) -> list[Passage]: ...
-    def latest_frame(self) -> Frame | None: ...
     async def frame_near(self, t: float) -> Frame | None: ...
 
 

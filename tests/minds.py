@@ -1,14 +1,17 @@
-"""A chat model behind a real OpenAI-compatible server, as the brain's mind: it plans, calls tools and answers as told."""
+"""A chat model behind a real OpenAI-compatible server, as the brain's mind, and what it may look at and tell."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
+
+from joyvl_app.domain import Frame, Passage
 
 Message = dict[str, Any]
 _ORDER = re.compile(r"CALL (\w+) (\{.*?\})", re.S)
@@ -75,3 +78,40 @@ def _calls(orders: list[tuple[str, str]]) -> Message:
 
 def _tool_call(number: int, name: str, arguments: str) -> dict[str, Any]:
     return {"id": f"c{number}", "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+@dataclass
+class Looks:
+    """What a session would let a brain look at."""
+
+    passages: tuple[Passage, ...] = ()
+    frames: dict[float, Frame] = field(default_factory=dict)
+
+    async def search(
+        self, words: str, since: float | None = None, until: float | None = None, most: int = 20, any_term: bool = True
+    ) -> list[Passage]:
+        return list(self.passages)
+
+    async def between(
+        self, since: float, until: float, most: int = 40, kinds: tuple[str, ...] = (), oldest: bool = False
+    ) -> list[Passage]:
+        return list(self.passages)
+
+    async def frame_near(self, t: float) -> Frame | None:
+        return next(iter(self.frames.values()), None)
+
+
+@dataclass
+class Line:
+    """An errand that keeps what was reported, and says yes or no."""
+
+    yes: bool = False
+    steps: list[str] = field(default_factory=list)
+    asked: list[tuple[str, str]] = field(default_factory=list)
+
+    def report(self, step: str) -> None:
+        self.steps.append(step)
+
+    async def allowed(self, action: str, details: str) -> bool:
+        self.asked.append((action, details))
+        return self.yes

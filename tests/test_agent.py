@@ -7,7 +7,6 @@ import json
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -21,56 +20,9 @@ from joyvl_app.clock import RealClock
 from joyvl_app.domain import Answer, Delegation, Frame, Passage
 from joyvl_app.errors import BadInput, MissingPart, ProviderFailed
 from joyvl_app.ports import SessionTools
-from tests.minds import Message, Mind, call, text_of
+from tests.minds import Line, Looks, Message, Mind, call, text_of
 from tests.servers import running
 from tests.support import settings, sign
-
-
-@dataclass
-class Looks:
-    """What a session would let a brain look at."""
-
-    passages: tuple[Passage, ...] = ()
-    frames: dict[float, Frame] = field(default_factory=dict)
-
-    def now(self) -> float:
-        return 400.0
-
-    def recent(self, seconds: float) -> list[str]:
-        return []
-
-    async def search(
-        self, words: str, since: float | None = None, until: float | None = None, most: int = 20, any_term: bool = True
-    ) -> list[Passage]:
-        return list(self.passages)
-
-    async def between(
-        self, since: float, until: float, most: int = 40, kinds: tuple[str, ...] = (), oldest: bool = False
-    ) -> list[Passage]:
-        return list(self.passages)
-
-    def latest_frame(self) -> Frame | None:
-        return None
-
-    async def frame_near(self, t: float) -> Frame | None:
-        return next(iter(self.frames.values()), None)
-
-
-@dataclass
-class Line:
-    """An errand that keeps what was reported, and says yes or no."""
-
-    yes: bool = False
-    steps: list[str] = field(default_factory=list)
-    asked: list[tuple[str, str]] = field(default_factory=list)
-
-    def report(self, step: str) -> None:
-        self.steps.append(step)
-
-    async def allowed(self, action: str, details: str) -> bool:
-        self.asked.append((action, details))
-        return self.yes
-
 
 SCREEN = Passage("screen", 12.0, 24.0, 1_800_000_000.0, "Surrealism / Salvador Dali / Rene Magritte")
 QUESTION = "Which two people appeared in the Surrealism slide?"

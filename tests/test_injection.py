@@ -16,10 +16,9 @@ from joyvl_app.clock import RealClock
 from joyvl_app.domain import Delegation, Frame, Passage
 from joyvl_app.ports import Errand
 from joyvl_app.settings import Settings
-from tests.minds import Mind, call, obeys
+from tests.minds import Line, Looks, Mind, call, obeys
 from tests.servers import running
 from tests.support import settings, sign
-from tests.test_agent import Line, Looks
 
 QUESTION = "What did the slide about rivers say?"
 SECRET = "sk-very-secret-0000"

@@ -12,8 +12,8 @@ from joyvl_app.clock import RealClock
 from joyvl_app.domain import Delegation
 from joyvl_app.errors import BadInput, ProviderFailed
 from tests.gguf_model import write_gguf
+from tests.minds import Line, Looks
 from tests.support import settings
-from tests.test_agent import Line, Looks
 
 
 async def test_a_gguf_model_answers(tmp_path: Path) -> None:

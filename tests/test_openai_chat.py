@@ -25,9 +25,9 @@ from joyvl_app.clock import ManualClock, RealClock
 from joyvl_app.deciders.openai_chat.decider import OpenAiDecider
 from joyvl_app.domain import Delegate, Delegation, Frame, Moment, Respond, Silence, Transcript
 from joyvl_app.errors import BadInput, ProviderFailed
+from tests.minds import Line, Looks
 from tests.servers import Model, chunks, free_port, refusal, running
 from tests.support import GREY, settings
-from tests.test_agent import Line, Looks
 from tests.test_vlm import Told
 
 

@@ -18,8 +18,8 @@ from joyvl_app.events import Decided, EvidenceLine, Heard, Instruction, Spoken
 from joyvl_app.memory.archive import Archive, Record
 from joyvl_app.memory.session_memory import SessionMemory
 from joyvl_app.memory.window import Window
+from tests.minds import Line
 from tests.support import settings
-from tests.test_agent import Line
 
 
 @pytest.mark.parametrize(

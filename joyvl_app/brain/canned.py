@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 from joyvl_app.domain import Answer, Delegation
-from joyvl_app.ports import Errand, SessionTools
+from joyvl_app.ports import Errand, Provider, SessionTools
 
 
-class CannedBrain:
+class CannedBrain(Provider):
     """Fails every question honestly and at once."""
-
-    async def start(self) -> None:
-        return None
-
-    async def aclose(self) -> None:
-        return None
 
     async def solve(self, task: Delegation, tools: SessionTools, errand: Errand) -> Answer:
         card = "Questions that need a mind stay open until a brain is connected."

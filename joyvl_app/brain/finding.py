@@ -29,7 +29,7 @@ EMPTY = frozenset(
         "our out outside over page people person persons picture please presentation presenter previous re recall "
         "remember s said same saw say says screen second seconds see seen she show shown since slide slides so some "
         "something speaker stand stands still stood t talk tell than that the their them then there these they thing "
-        "things this those three through time times title to today tokens told toward towards two under until up us "
+        "things this those three through time times title to today told toward towards two under until up us "
         "ve video was wasn watch watching we were weren what when where which while who whom whose why will with "
         "without won would write written year you your "
     )
@@ -53,7 +53,7 @@ _APART = re.compile(r"\s*(?:,|;|\band\b|&|、|和|与)\s*")
 _TITLE_WEIGHT = 1.5
 _ABSENT = 0.5  # what a word counts that stands nowhere: it says nothing for or against any passage
 _SHARES = {"seen": 0.75, "heard": 0.5, "summary": 0.5}  # of a question that a passage must hold to answer it
-_CHINESE = re.compile(r"[\u3400-\u9fff]")
+CHINESE = re.compile(r"[\u3400-\u9fff]")
 _LEAST = 0.34  # of the question's weight must be found for an answer
 
 
@@ -82,7 +82,7 @@ def query(question: str) -> str:
     words: list[str] = []
     beside = False  # whether the token before was a Chinese one that counts
     for token in tokens(question):
-        chinese, counts = bool(_CHINESE.match(token)), token not in EMPTY
+        chinese, counts = bool(CHINESE.match(token)), token not in EMPTY
         if counts and chinese and beside:
             words[-1] += token
         elif counts:
@@ -94,7 +94,7 @@ def query(question: str) -> str:
 def _paired(stems: Iterable[str]) -> Iterator[str]:
     run = ""
     for stem in (*stems, ""):
-        if _CHINESE.match(stem):
+        if CHINESE.match(stem):
             run += stem
             continue
         if run:
@@ -146,11 +146,10 @@ def lines_of(passage: Passage) -> list[str]:
     return [_BULLET.sub("", line) or line for line in passage.text.split(" / ")]
 
 
-def names_in(lines: Iterable[str], most: int = 0) -> list[str]:
+def names_in(lines: Iterable[str]) -> list[str]:
     """What looks like the name of a person: two to four words in capitals, what stands in brackets left out."""
     parts = (part for line in lines for part in _APART.split(re.sub(r"\(.*?\)|（.*?）|[:：–—-] .*$", "", plain(line)).strip()))
-    found = list(dict.fromkeys(part.strip(" .•·*") for part in parts if _A_NAME.match(part.strip(" .•·*"))))
-    return found[:most] if most else found
+    return list(dict.fromkeys(name for part in parts if _A_NAME.match(name := part.strip(" .•·*"))))
 
 
 def asks_for_people(question: str) -> bool:

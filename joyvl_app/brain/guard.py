@@ -95,7 +95,7 @@ class Guard:
             text, status = "The tool took too long and was given up.", "error"
         except Exception as error:
             text, status = f"The tool failed ({type(error).__name__}).", "error"
-        self._trust.read(text)
+        self._trust.read()
         source = self._own[name].source if name in self._own else name
         return _message(request, as_data(source, text, self._settings.brain_tool_chars), status)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections import Counter
 from typing import Any, Literal
 
@@ -10,7 +9,6 @@ import cv2
 import numpy as np
 
 from joyvl_app.domain import Frame, Image
-from joyvl_app.memory.gallery import encode
 from joyvl_app.ports import Clock
 from joyvl_app.worker import Worker
 
@@ -58,7 +56,3 @@ def zoomed(image: Image, part: Part) -> Image:
     scale = min(3.0, _SIDE / max(cropped.shape[:2]))
     larger: Image = cv2.resize(np.ascontiguousarray(cropped), None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
     return cropped if scale <= 1 else larger
-
-
-def data_url(image: Image) -> str:
-    return f"data:image/jpeg;base64,{base64.b64encode(encode(image)).decode()}"

@@ -10,20 +10,19 @@ from joyvl_app.brain import finding
 from joyvl_app.brain.computing import compute
 from joyvl_app.brain.sightings import sightings
 from joyvl_app.brain.slides import order_of_slides
-from joyvl_app.brain.telling import JUST_NOW, Asked, Told, candidates, capital, content_of, hedged, lines, screens, told_of
+from joyvl_app.brain.telling import HOW_LONG, JUST_NOW, Asked, Told, candidates, content_of, hedged, lines, screens, told_of
 from joyvl_app.brain.times import moment_asked, span, stamp, stretch_asked
-from joyvl_app.deciders.embedded.phrases import lasting, listed
+from joyvl_app.deciders.embedded.phrases import capital, lasting, listed
 from joyvl_app.deciders.embedded.words import is_chinese
 from joyvl_app.domain import Answer, Delegation, Passage
 from joyvl_app.plain import plain
-from joyvl_app.ports import Clock, Errand, SessionTools
+from joyvl_app.ports import Clock, Errand, Provider, SessionTools
 
 _SAID = 40  # sentences looked through
 _STRETCH = 600.0  # seconds that "what happened?" looks back
 _WHEN = re.compile(
     r"^\s*(?:and )?when\b|\bwhat time (?:was|did|were)\b|\bat what (?:time|point)\b|什么时候|几点.*(?:出现|看到|说)", re.I
 )
-_LONG = re.compile(r"\bhow long\b|多久|多长时间", re.I)
 _ON_SCREEN = re.compile(r"\b(?:slides?|pages?|screens?|shown|show|appear\w*|see|saw|seen|visible)\b|出现|看到|显示|[页张]", re.I)
 _SUMMARY = re.compile(
     r"\bwhat (?:has |have |did )?(?:happen\w*|i miss\w*|you see\w*|was going on)\b|\bsummar\w+|\brecap\b|发生了什么|总结|错过",
@@ -57,17 +56,11 @@ To connect a model, set one of these and start again:
 """
 
 
-class MemoryBrain:
+class MemoryBrain(Provider):
     """Its ways in order: a sum or clock, what was said, the slides' order, a moment, what came and went, the best passage."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-
-    async def start(self) -> None:
-        return None
-
-    async def aclose(self) -> None:
-        return None
 
     async def solve(self, task: Delegation, tools: SessionTools, errand: Errand) -> Answer:
         zh, question = is_chinese(task.question), plain(task.question)
@@ -132,7 +125,7 @@ async def _best_passage(asked: Asked) -> Told | None:
 def _told(question: str, found: finding.Found, zh: bool) -> str:
     """The lines that answer; or when it was, or how long, where that is asked."""
     passage, when = found.passage, span(found.passage, zh)
-    if _LONG.search(question) and (passage.kind == "seen" or _ON_SCREEN.search(question)):
+    if HOW_LONG.search(question) and (passage.kind == "seen" or _ON_SCREEN.search(question)):
         for_long = lasting(passage.t_end - passage.t_start, zh)
         what = found.title if passage.kind == "screen" else passage.text
         return f"{what}：{for_long}，{when}。" if zh else f"{capital(what)}: for {for_long}, {when}."

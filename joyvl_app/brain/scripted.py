@@ -6,20 +6,14 @@ from collections.abc import Mapping
 
 from joyvl_app.domain import Answer, Delegation
 from joyvl_app.errors import ProviderFailed
-from joyvl_app.ports import Clock, Errand, SessionTools
+from joyvl_app.ports import Clock, Errand, Provider, SessionTools
 
 
-class ScriptedBrain:
+class ScriptedBrain(Provider):
     """Answers a question whose text contains a key of `answers`; anything else fails."""
 
     def __init__(self, clock: Clock, answers: Mapping[str, str] | None = None, seconds: float = 2.0) -> None:
         self._clock, self._answers, self._seconds = clock, dict(answers or {}), seconds
-
-    async def start(self) -> None:
-        return None
-
-    async def aclose(self) -> None:
-        return None
 
     async def solve(self, task: Delegation, tools: SessionTools, errand: Errand) -> Answer:
         errand.report("looking it up")

@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 
 from joyvl_app.brain import finding
-from joyvl_app.brain.telling import Asked, Told, capital
+from joyvl_app.brain.telling import HOW_LONG, Asked, Told
 from joyvl_app.brain.times import span, stamp
-from joyvl_app.deciders.embedded.phrases import lasting, listed
+from joyvl_app.deciders.embedded.phrases import capital, lasting, listed
 from joyvl_app.deciders.embedded.words import Target, find_target, named, numbered
 from joyvl_app.domain import Passage
 from joyvl_app.store.words import tokens
@@ -18,7 +18,6 @@ _LISTED = 4
 _STILL = 12.0  # seconds: a stay that was written so lately may go on
 _HOW_MANY = re.compile(r"\bhow many\b(?! times)|几[个位只辆]|多少", re.I)
 _HOW_OFTEN = re.compile(r"\bhow (?:often|many times)\b|[几多]少?次", re.I)
-_HOW_LONG = re.compile(r"\bhow long\b|多久|多长时间", re.I)
 _LEFT = re.compile(r"\b(?:leave|left|leaving|go|gone|went|disappear\w*)\b|离开|走|消失", re.I)
 _NOW = re.compile(r"\bstill\b|\bright now\b|还在|现在", re.I)
 _FIRST, _LAST = re.compile(r"\bfirst\b|第一次|最早", re.I), re.compile(r"\blast\b|\blatest\b|最后|上一?次", re.I)
@@ -61,7 +60,7 @@ def _answer(question: str, asked: Asked, target: Target, stays: Sequence[Passage
     if _HOW_OFTEN.search(question):
         spans = listed([span(stay, zh) for stay in stays[-_LISTED:]], zh)
         return f"{len(stays)} 次：{spans}。" if zh else f"{len(stays)} time{'' if len(stays) == 1 else 's'}: {spans}."
-    if _HOW_LONG.search(question):
+    if HOW_LONG.search(question):
         for_long = lasting(chosen.t_end - chosen.t_start, zh)
         return f"{what}：{for_long}，{span(chosen, zh)}。" if zh else f"{capital(what)}: for {for_long}, {span(chosen)}."
     if _LEFT.search(question) or _NOW.search(question):

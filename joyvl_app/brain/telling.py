@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from joyvl_app.brain import finding
 from joyvl_app.brain.times import span
-from joyvl_app.deciders.embedded.phrases import listed
+from joyvl_app.deciders.embedded.phrases import capital, listed
 from joyvl_app.domain import Passage
 from joyvl_app.ports import SessionTools
 
 _CANDIDATES = 40
 _SCREENS = 2_000
+HOW_LONG = re.compile(r"\bhow long\b|多久|多长时间", re.I)
 JUST_NOW = 3.0  # seconds; what was said then is the question itself
 
 
@@ -84,8 +86,3 @@ def content_of(passage: Passage) -> str:
         title, *body = finding.lines_of(passage)
         return f"“{title}”" + (f": {'; '.join(body[:6])}" if body else "")
     return f"“{passage.text}”" if passage.kind in ("heard", "said") else passage.text
-
-
-def capital(text: str) -> str:
-    """With a capital first."""
-    return text[:1].upper() + text[1:]

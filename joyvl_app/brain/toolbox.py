@@ -9,9 +9,10 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from joyvl_app.brain import sums
-from joyvl_app.brain.looking import Part, SecondLook, data_url, zoomed
+from joyvl_app.brain.looking import Part, SecondLook, zoomed
 from joyvl_app.brain.times import span, stamp
 from joyvl_app.brain.trust import Trust
+from joyvl_app.memory.gallery import data_url
 from joyvl_app.ports import SessionTools
 
 _MOST = 20

@@ -16,12 +16,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from unicodedata import category
 
-from joyvl_app.brain.finding import EMPTY, units
+from joyvl_app.brain.finding import CHINESE, EMPTY, units
 from joyvl_app.brain.times import moment_asked
 from joyvl_app.domain import Delegation
 from joyvl_app.plain import plain
 
-_CHINESE = re.compile(r"[\u3400-\u9fff]")
 _NEAR = 15.0  # seconds around a known moment
 
 
@@ -31,7 +30,6 @@ class Trust:
     def __init__(self, task: Delegation) -> None:
         self._own = f"{task.asked}\n{task.instruction}" if task.asked else task.instruction
         self._units = set(units(self._own))
-        self._now = task.t
         self.tainted = not is_piece(task.question, task.asked)  # the decider put it into words of its own
         self.planned: frozenset[str] = frozenset()
         self._moments: set[float] = {task.t}
@@ -48,7 +46,7 @@ class Trust:
         named = set(re.findall(r"[A-Za-z_][\w-]*", reply))
         self.planned = frozenset(name for name in tools if name in named)
 
-    def read(self, result: str) -> None:
+    def read(self) -> None:
         """A tool's result has been read: from here on everything may be somebody else's wish."""
         self.tainted = True
 
@@ -112,7 +110,7 @@ def is_piece(text: str, said: str) -> bool:
     return (
         not text.strip()
         or (bool(piece) and re.search(rf"(?<!\w){re.escape(piece)}(?!\w)", whole) is not None)
-        or (bool(_CHINESE.search(piece)) and piece in whole)
+        or (bool(CHINESE.search(piece)) and piece in whole)
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from sqlalchemy import Connection
@@ -66,9 +67,7 @@ class Archive:
         found = [] if any_term else await self._read(lambda c: repository.search(c, asked))
         if found or not asked.terms:
             return found
-        wider = Query(
-            owner, tuple(loose(words)), True, session_id, scenario, since=since, until=until, most=min(most, _MOST)
-        )  # fmt: skip
+        wider = replace(asked, terms=tuple(loose(words)), any_term=True)
         return await self._read(lambda c: repository.search(c, wider))
 
     async def between(
@@ -204,6 +203,6 @@ class Record:
         self._writer.put(
             NewPassage(
                 session.id, entry.number, session.owner, session.scenario, entry.kind, entry.t_start, entry.t_end,
-                session.began + entry.t_start, entry.text.replace("\0", ""), indexed(f"{entry.text} {entry.more}"),
+                session.began + entry.t_start, entry.text, indexed(f"{entry.text} {entry.more}"),
             )
         )  # fmt: skip

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 from typing import Any
 
 from joyvl_app.dialect.summaries import summary_request
 from joyvl_app.domain import Segment
 from joyvl_app.errors import BadInput, MissingPart, ProviderFailed
-from joyvl_app.memory.gallery import encode
+from joyvl_app.memory.gallery import data_url
 from joyvl_app.ports import Clock
 from joyvl_app.settings import Settings
 
@@ -75,4 +74,4 @@ def refuses_pictures(error: BaseException | None) -> bool:
 
 
 def _data_urls(segment: Segment) -> list[str]:
-    return [f"data:image/jpeg;base64,{base64.b64encode(encode(frame.image)).decode()}" for frame in segment.frames]
+    return [data_url(frame.image) for frame in segment.frames]

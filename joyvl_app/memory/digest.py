@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from joyvl_app.domain import Delegate, Respond, Segment, Silence
 from joyvl_app.memory.chronicle import Chronicle, Entry
 from joyvl_app.memory.tokens import cut, estimate
-from joyvl_app.ports import Clock
+from joyvl_app.ports import Clock, Provider
 
 _ORDER = ("heard", "said", "screen", "seen")  # what matters more stands first, and stays when there is little room
 _LABELS = {"screen": "on screen", "seen": "seen", "heard": "heard", "said": "said"}
@@ -16,19 +16,13 @@ _LONGEST = 240  # characters of one stretch
 _SIGHTINGS = 12
 
 
-class DigestSummarizer:
+class DigestSummarizer(Provider):
     """Works off the event loop: a noisy screen has much to compare."""
 
     sees = False
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-
-    async def start(self) -> None:
-        return None
-
-    async def aclose(self) -> None:
-        return None
 
     async def summarize(self, segment: Segment) -> str:
         return await self._clock.timed(asyncio.to_thread(digest, segment)) or "(nothing of note)"

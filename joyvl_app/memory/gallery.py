@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -78,6 +79,11 @@ def encode(image: Image) -> bytes:
     """A small JPEG of an RGB picture."""
     bgr = cv2.cvtColor(fit(image, _SIDE), cv2.COLOR_RGB2BGR)
     return cv2.imencode(".jpg", bgr, (cv2.IMWRITE_JPEG_QUALITY, _QUALITY))[1].tobytes()
+
+
+def data_url(image: Image) -> str:
+    """The same, as chat servers take it."""
+    return f"data:image/jpeg;base64,{base64.b64encode(encode(image)).decode()}"
 
 
 def decode(jpeg: bytes) -> Image:

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from joyvl_app.domain import Respond, Segment
+from joyvl_app.ports import Provider
 
 
-class ScriptedSummarizer:
+class ScriptedSummarizer(Provider):
     sees = False
-
-    async def start(self) -> None:
-        return None
-
-    async def aclose(self) -> None:
-        return None
 
     async def summarize(self, segment: Segment) -> str:
         spoken = sum(isinstance(decision, Respond) for _, decision in segment.decisions)

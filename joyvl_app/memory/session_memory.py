@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 
 from pydantic import BaseModel
 
 from joyvl_app.domain import Decision, Frame, Moment, Passage, Silence, Summary
-from joyvl_app.events import Chunk, DelegationChanged, Event, Heard, Instruction, Spoken
+from joyvl_app.events import Chunk, Event
 from joyvl_app.memory.archive import NEAR, Record
 from joyvl_app.memory.gallery import Gallery, KeyFrame, decode
 from joyvl_app.memory.tiers import Tiers
@@ -17,22 +16,20 @@ from joyvl_app.memory.window import Window
 from joyvl_app.ports import Clock, Summarizer
 from joyvl_app.store.values import Hit
 
-_RECENT = 200  # sentences a brain may look back on without an archive
-
 
 class SessionMemory:
     """A memory for a session, and the read-only tools of its brain. Without a `record` nothing outlives it."""
 
     def __init__(self, clock: Clock, window: Window, gallery: Gallery | None = None, record: Record | None = None) -> None:
         self._clock, self._window, self._gallery, self._record = clock, window, gallery, record
-        self._recent: deque[Event] = deque(maxlen=_RECENT)
         self._newest: Frame | None = None
         self.tell: Callable[[str], None] = lambda text: None
         self.emit: Callable[[Event], None] = lambda event: None
-        if isinstance(window, Tiers):
-            window.pictures = self._pictures
-            window.fault = lambda text: self.tell(text)
-            window.written = self._summary
+        self._tiers = window if isinstance(window, Tiers) else None  # a bare window has no past to summarise
+        if self._tiers:
+            self._tiers.pictures = self._pictures
+            self._tiers.fault = lambda text: self.tell(text)
+            self._tiers.written = self._summary
 
     # --- for the session -------------------------------------------------------------------------------------------
 
@@ -60,13 +57,11 @@ class SessionMemory:
 
     def summarize_with(self, own: Summarizer | None) -> None:
         """The deciding model may write its own summaries."""
-        if isinstance(self._window, Tiers):
-            self._window.summarize_with(own)
+        if self._tiers:
+            self._tiers.summarize_with(own)
 
     def take(self, number: int, event: object) -> None:
         """Line `number` of the session's log."""
-        if isinstance(event, Spoken | Heard | Instruction | DelegationChanged):
-            self._recent.append(event)
         if self._record and isinstance(event, BaseModel):
             self._record.take(number, event)  # type: ignore[arg-type]
 
@@ -74,18 +69,10 @@ class SessionMemory:
         return self._record.take_fault() if self._record else ""
 
     async def aclose(self) -> None:
-        if isinstance(self._window, Tiers):
-            await self._window.aclose()
+        if self._tiers:
+            await self._tiers.aclose()
 
     # --- for a brain -----------------------------------------------------------------------------------------------
-
-    def now(self) -> float:
-        return self._clock.now()
-
-    def recent(self, seconds: float) -> list[str]:
-        """What was said, asked and told in the last `seconds`, one event a line, oldest first."""
-        since = self._clock.now() - seconds
-        return [event.model_dump_json() for event in self._recent if event.t >= since]
 
     async def search(
         self, words: str, since: float | None = None, until: float | None = None, most: int = 20, any_term: bool = True
@@ -111,9 +98,6 @@ class SessionMemory:
         session = self._record.session
         found = await self._record.archive.between(session.owner, session.id, since, until, most, kinds, oldest)
         return [self._passage(hit) for hit in found]
-
-    def latest_frame(self) -> Frame | None:
-        return self._newest
 
     async def frame_near(self, t: float) -> Frame | None:
         """The key frame nearest to second `t`, from memory or from the archive; None when there is none that near."""

@@ -94,13 +94,7 @@ def _prepare(connection: Any, record: Any) -> None:
     """WAL: readers and the writer do not wait for one another, and what was committed survives a killed process."""
     connection.isolation_level = None  # the driver would leave a migration outside any transaction
     cursor = connection.cursor()
-    for pragma in (
-        "auto_vacuum=INCREMENTAL",
-        "journal_mode=WAL",
-        "synchronous=NORMAL",
-        "foreign_keys=ON",
-        "journal_size_limit=4194304",
-    ):
+    for pragma in _PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

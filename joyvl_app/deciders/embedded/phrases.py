@@ -99,6 +99,11 @@ def shortened(text: str, most: int = 60) -> str:
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
 
 
+def capital(text: str) -> str:
+    """With a capital first."""
+    return text[:1].upper() + text[1:]
+
+
 def sentences(texts: list[str]) -> str:
     """Sentences in a row; Chinese needs no space between them."""
     return "".join(texts) if all("一" <= text[-2:-1] <= "鿿" for text in texts) else " ".join(texts)

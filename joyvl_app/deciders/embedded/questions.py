@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from joyvl_app.deciders.embedded.board import PRICE
-from joyvl_app.deciders.embedded.phrases import lasting, phrase, place
+from joyvl_app.deciders.embedded.phrases import capital, lasting, phrase, place
 from joyvl_app.deciders.embedded.scene import Scene
 from joyvl_app.deciders.embedded.telling import describe, steady_count, tell_count, tell_text
 from joyvl_app.deciders.embedded.words import Target, find_target, is_chinese, named
@@ -134,7 +134,7 @@ def _stay(target: Target, scene: Scene, t: float, zh: bool) -> str:
     if seen is None or t - seen.last >= 1.5:
         return _ago(target, scene, t, zh)
     what = named(target, 1, zh)
-    return phrase("stays", zh, what=what, What=_capital(what), ago=lasting(t - seen.stay, zh))
+    return phrase("stays", zh, what=what, What=capital(what), ago=lasting(t - seen.stay, zh))
 
 
 def _ago(target: Target, scene: Scene, t: float, zh: bool) -> str:
@@ -142,7 +142,7 @@ def _ago(target: Target, scene: Scene, t: float, zh: bool) -> str:
     if seen is None:
         return phrase("never", zh, what=what)
     if t - seen.last < 1.5:
-        return phrase("now", zh, what=what, What=_capital(what))
+        return phrase("now", zh, what=what, What=capital(what))
     return phrase("ago", zh, what=what, ago=lasting(t - seen.last, zh))
 
 
@@ -152,8 +152,4 @@ def _where(target: Target, scene: Scene, t: float, zh: bool) -> str:
         return _ago(target, scene, t, zh)
     best = max(levels[-1].boxes, key=lambda box: box.score)
     what = named(target, 1, zh)
-    return phrase("where", zh, what=what, What=_capital(what), place=place(*best.centre, zh))
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    return phrase("where", zh, what=what, What=capital(what), place=place(*best.centre, zh))

@@ -15,12 +15,13 @@ from joyvl_app.deciders.vlm.watcher import Model
 from joyvl_app.dialect.summaries import summary_request
 from joyvl_app.domain import Respond, Segment
 from joyvl_app.errors import ProviderFailed
+from joyvl_app.ports import Provider
 
 _PICTURES = 8
 _ROOM = 2  # times the tokens that are wanted: what is longer is cut
 
 
-class VlmSummarizer:
+class VlmSummarizer(Provider):
     """Waits its turn in the device's queue like any second, so a summary never holds up more than one step."""
 
     sees = True
@@ -28,12 +29,6 @@ class VlmSummarizer:
     def __init__(self, model: Model) -> None:
         self._model = model
         self._numbers = itertools.count(1)
-
-    async def start(self) -> None:
-        return None
-
-    async def aclose(self) -> None:
-        return None
 
     async def summarize(self, segment: Segment) -> str:
         """Raises ProviderFailed when the model writes nothing, or has no room for it."""
