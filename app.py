@@ -21,9 +21,10 @@ def main() -> int:
     try:
         settings = load_settings()
         check_port(settings.host, settings.port)
+        from eval_ui.wing import rating_wing
         from joyvl_app.ui.server import build_app
 
-        app = build_app(settings)
+        app = build_app(settings, rating_wing(settings))
     except JoyError as error:
         print(f"The app cannot start: {error}", file=sys.stderr)
         return 2

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from joyvl_app.choice import choose, obstacle
+from joyvl_app.deciders.asked import Asked
 from joyvl_app.deciders.gate import Gated
+from joyvl_app.errors import BadInput
 from joyvl_app.memory.archive import Archive
 from joyvl_app.memory.memories import Memories, Visit, make_summarizer
 from joyvl_app.parts import Controls, Parts
@@ -35,6 +37,20 @@ def _chatty(clock: Clock, settings: Settings) -> Decider:
     from joyvl_app.deciders.baselines import chatty
 
     return chatty()
+
+
+def _turn_based(clock: Clock, settings: Settings) -> Decider:
+    return Asked("turn_based", _behind_baseline(clock, settings))
+
+
+def _polling(clock: Clock, settings: Settings) -> Decider:
+    return Asked("polling", _behind_baseline(clock, settings), settings.poll_seconds)
+
+
+def _behind_baseline(clock: Clock, settings: Settings) -> Decider:
+    if settings.baseline in ("turn_based", "polling"):
+        raise BadInput("JOYVL_BASELINE names the decider that turn_based and polling ask: one with eyes, such as embedded.")
+    return DECIDERS.make(settings.baseline, clock, settings)
 
 
 def _scripted_decider(clock: Clock, settings: Settings) -> Decider:
@@ -101,6 +117,8 @@ DECIDERS.add("vlm", Entry(_vlm, "a vision-language model on this machine, for a 
 DECIDERS.add("openai_chat", Entry(_openai_chat, "a vision-language model behind an OpenAI-compatible server", _CLIENT))
 DECIDERS.add("silent", Entry(_silent, "baseline: never speaks"))
 DECIDERS.add("chatty", Entry(_chatty, "baseline: speaks every second"))
+DECIDERS.add("turn_based", Entry(_turn_based, "baseline: answers only when asked (JOYVL_BASELINE decides then)"))
+DECIDERS.add("polling", Entry(_polling, "baseline: asks itself every JOYVL_POLL_SECONDS"))
 DECIDERS.add("scripted", Entry(_scripted_decider, "follows a script; for demos and tests"))
 
 BRAINS: Registry[Brain] = Registry("brain")

@@ -15,6 +15,7 @@ from joyvl_app.errors import BadInput
 _PRIVATE = {
     "turn_password", "turn_user", "turn_url", "host", "data_dir", "openai_key", "openai_urls", "api_key", "prompt_file",
     "melo_model", "whisper_model", "database_url", "summarizer_url", "summarizer_key", "brain_url", "brain_key", "mcp_file",
+    "rating_password",
 }  # fmt: skip
 
 
@@ -33,7 +34,9 @@ class Settings(BaseSettings):
     )
     port: int = Field(7860, ge=1, le=65_535, description="port the page listens on")
     data_dir: Path = Field(Path("data"), description="folder for event logs")
-    decider: str = Field("auto", description="which decider watches: auto, embedded, vlm, openai_chat, silent, chatty, scripted")
+    decider: str = Field(
+        "auto", description="which decider watches: auto, embedded, vlm, openai_chat, silent, chatty, turn_based …"
+    )
     brain: str = Field("auto", description="which brain answers hard questions: auto, memory, agent, local, canned, scripted")
     synthesizer: str = Field("auto", description="voice of the page: auto, none, hibari, melo, espeak, browser, scripted")
     transcriber: str = Field("auto", description="hears the microphone: auto, none, moonshine, whisper, scripted")
@@ -63,6 +66,8 @@ class Settings(BaseSettings):
     openai_key: SecretStr = Field(SecretStr(""), description="the key that those servers ask for")
     openai_seconds: float = Field(8, ge=0.5, le=120, description="seconds a server may take for one decision")
     openai_frames: int = Field(100, ge=1, le=1_000, description="pictures sent with a request at most")
+    baseline: str = Field("embedded", description="the decider that the baselines turn_based and polling ask")
+    poll_seconds: float = Field(10, ge=1, le=600, description="seconds between the questions that polling asks itself")
     gate: Literal["auto", "on", "off"] = Field("auto", description="skip still pictures: auto (before models only), on, off")
     gate_seconds: float = Field(15, ge=1, le=600, description="seconds after which a still picture is looked at all the same")
     api_key: SecretStr = Field(SecretStr(""), description="bearer token that the HTTP API asks for; empty: none")
@@ -125,6 +130,11 @@ class Settings(BaseSettings):
     answer_wait: float = Field(5.0, ge=0, le=600, description="seconds a ready answer may stay unsaid on a free floor")
     permission_seconds: float = Field(30, ge=1, le=600, description="seconds to allow what a brain wants to do; then it is a no")
     answer_chars: int = Field(20_000, ge=100, le=1_000_000, description="characters of an answer's card; longer is cut")
+
+    rating_password: SecretStr = Field(
+        SecretStr(""), description="password of the rating page's results; empty: no results there"
+    )
+    rating_mb: int = Field(4_096, ge=16, le=1_000_000, description="clips of all rating studies together, MB; more is refused")
 
     turn: Literal["none", "cloudflare", "huggingface", "static"] = Field(
         "none", description="relay for browsers behind a firewall: none, cloudflare, huggingface, static"

@@ -2,10 +2,12 @@
 
 import * as api from './api.js';
 import * as memory from './memory.js';
+import * as rating from './rate_main.js';
 import { Stage } from './stage.js';
 import * as words from './words.js';
 
 const stages = new Map();
+let rate = null;
 
 window.joyvl = {
   stages,
@@ -27,6 +29,7 @@ async function boot() {
   await Promise.all(Object.values(page.scenarios).map((scenario) => settle(scenario, page)));
   header();
   memory.open(page, stages);
+  rate = await rating.open();
   document.addEventListener('keydown', keys);
   document.addEventListener('keyup', released);
   addEventListener('pagehide', () => stages.forEach((stage) => stage.running && api.leave(stage.id)));
@@ -68,6 +71,7 @@ function header() {
     words.switchTo(words.current() === 'zh' ? 'en' : 'zh');
     stages.forEach((stage) => { stage.relabel(); localise(stage.scenario); });
     memory.relabel();
+    rate?.relabel();
     theme(button('dark'));
   };
   button('help').onclick = () => {

@@ -2,7 +2,7 @@
 
 let catalogue = {};
 let language = 'en';
-const DATA = 'pre, textarea, .jv-turn > span:not([class]), .jv-card-body, .jv-card-step, .jv-hit-open > span, .jv-moment li'; // what was seen or said
+const DATA = 'pre, textarea, .jv-turn > span:not([class]), .jv-card-body, .jv-card-step, .jv-hit-open > span, .jv-moment li, .jv-words'; // what was seen or said
 const keyOf = new Map(); // any language's text → key
 
 export const current = () => language;

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,6 +112,12 @@ def open_clip(clip: Clip, case: CaseSpec, max_side: int) -> Source:
     if clip.edit or case.start:
         return _Reel(_collected(clip, case, max_side, _RATE), clip.path.name)
     return open_source(str(clip.path), _RATE, max_side)
+
+
+def clip_frames(clip: Clip, case: CaseSpec, max_side: int = 1_280) -> Iterator[tuple[Image, int]]:
+    """The pictures of the part that a case shows, and how many of them make a second."""
+    for image in _collected(clip, case, max_side, _RATE):
+        yield image, _RATE
 
 
 def pictures_at(clip: Clip, case: CaseSpec, times: list[float], max_side: int) -> list[Image]:

@@ -23,12 +23,15 @@ _STATEMENT_MS = 15_000
 _BUSY_MS = 2_000  # how long one statement waits for another process's write
 
 
-def open_database(url: str) -> Engine:
+def open_database(url: str, durable: bool = False) -> Engine:
     """An engine on a database that has all its tables. Raises BadInput naming what is wrong, MissingPart without a driver.
 
-    `url` as SQLAlchemy writes it: sqlite:///folder/file.db or postgresql://user:password@host/name.
+    `url` as SQLAlchemy writes it: sqlite:///folder/file.db or postgresql://user:password@host/name. What is committed survives a
+    killed process; `durable`, a power cut as well.
     """
     engine = _engine(url)
+    if durable and engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", lambda connection, record: connection.execute("PRAGMA synchronous=FULL"))
     try:
         with engine.execution_options(**{WRITES: True}).begin() as connection:
             _migrate(connection)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Float, ForeignKey, Index, Integer, LargeBinary, String, Text
+from sqlalchemy import BigInteger, Float, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 _ROWID = BigInteger().with_variant(Integer, "sqlite")  # only INTEGER is a row id there, which full-text search needs
@@ -77,3 +77,112 @@ class FrameRow(Base):
     at: Mapped[float] = mapped_column(Float(53), index=True)
     jpeg: Mapped[bytes] = mapped_column(LargeBinary)
     size: Mapped[int]
+
+
+class StudyRow(Base):
+    """A rating study. `body` is what its raters are shown (JSON), `digest` the whole study's: an edited one is noticed."""
+
+    __tablename__ = "studies"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    body: Mapped[str] = mapped_column(Text)
+    digest: Mapped[str] = mapped_column(String(64))
+    state: Mapped[str] = mapped_column(String(12))  # open, closed
+    created: Mapped[float] = mapped_column(Float(53))
+
+
+class ComparisonRow(Base):
+    """One item of a study for one opponent: what is voted on. `votes`, `drawn` and `swapped` are counted as they come."""
+
+    __tablename__ = "comparisons"
+    __table_args__ = (UniqueConstraint("study_id", "item", "opponent"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    study_id: Mapped[str] = mapped_column(ForeignKey("studies.id", ondelete="CASCADE"))
+    item: Mapped[str] = mapped_column(String(100))
+    kind: Mapped[str] = mapped_column(String(12))  # rated, gold, trap, practice
+    aspect: Mapped[str] = mapped_column(String(80))
+    subject: Mapped[str] = mapped_column(String(80))
+    opponent: Mapped[str] = mapped_column(String(80))
+    body: Mapped[str] = mapped_column(Text)
+    votes: Mapped[int] = mapped_column(default=0)
+    drawn: Mapped[int] = mapped_column(default=0)
+    swapped: Mapped[int] = mapped_column(default=0)
+
+
+class RaterRow(Base):
+    """A browser that takes part in a study. `key` is a digest of its cookie and the study: it leads back to nobody."""
+
+    __tablename__ = "raters"
+    __table_args__ = (UniqueConstraint("study_id", "key"), UniqueConstraint("study_id", "number"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    study_id: Mapped[str] = mapped_column(ForeignKey("studies.id", ondelete="CASCADE"))
+    key: Mapped[str] = mapped_column(String(64))
+    number: Mapped[int]
+    seed: Mapped[int]
+    joined: Mapped[float] = mapped_column(Float(53))
+    invitation: Mapped[str | None] = mapped_column(String(64))
+    completion: Mapped[str] = mapped_column(String(32))
+
+
+class AssignmentRow(Base):
+    """What a rater was given: drawn and stored before the page shows it. `left` and `right` are the media's opaque addresses."""
+
+    __tablename__ = "assignments"
+    __table_args__ = (UniqueConstraint("rater_id", "comparison_id"), UniqueConstraint("rater_id", "number"))
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    rater_id: Mapped[int] = mapped_column(ForeignKey("raters.id", ondelete="CASCADE"))
+    comparison_id: Mapped[int] = mapped_column(ForeignKey("comparisons.id", ondelete="CASCADE"), index=True)
+    number: Mapped[int]
+    swapped: Mapped[bool]  # the subject stands on the right
+    left: Mapped[str] = mapped_column(String(32), unique=True)
+    right: Mapped[str] = mapped_column(String(32), unique=True)
+    drawn: Mapped[float] = mapped_column(Float(53))
+    skipped: Mapped[bool] = mapped_column(default=False)  # it could not be played there
+
+
+class _Answers:
+    """What a rater said of one assignment: left, right, tie or both_bad, as it stood on the page."""
+
+    revision: Mapped[int]
+    submission: Mapped[str] = mapped_column(String(64))
+    quality: Mapped[str] = mapped_column(String(10))
+    timing: Mapped[str] = mapped_column(String(10))
+    overall: Mapped[str] = mapped_column(String(10))
+    comment: Mapped[str] = mapped_column(Text)
+    watched_left: Mapped[float] = mapped_column(Float(53))
+    watched_right: Mapped[float] = mapped_column(Float(53))
+    spent: Mapped[float] = mapped_column(Float(53))
+    device: Mapped[str] = mapped_column(String(10))
+    at: Mapped[float] = mapped_column(Float(53))
+
+
+class VoteRow(_Answers, Base):
+    """The vote that counts: one for an assignment, and so one for a rater and comparison."""
+
+    __tablename__ = "votes"
+
+    assignment_id: Mapped[str] = mapped_column(ForeignKey("assignments.id", ondelete="CASCADE"), primary_key=True)
+
+
+class CorrectionRow(_Answers, Base):
+    """What a vote was before it was corrected."""
+
+    __tablename__ = "corrections"
+
+    assignment_id: Mapped[str] = mapped_column(ForeignKey("assignments.id", ondelete="CASCADE"), primary_key=True)
+    revision: Mapped[int] = mapped_column(primary_key=True)
+
+
+class InvitationRow(Base):
+    """A code that lets `most` browsers take part; only its digest is kept."""
+
+    __tablename__ = "invitations"
+
+    study_id: Mapped[str] = mapped_column(ForeignKey("studies.id", ondelete="CASCADE"), primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    expires: Mapped[float] = mapped_column(Float(53))
+    most: Mapped[int]
+    used: Mapped[int] = mapped_column(default=0)

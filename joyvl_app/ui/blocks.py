@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
@@ -10,35 +11,54 @@ import gradio as gr
 from joyvl_app.scenario import Scenario
 from joyvl_app.ui.tab import build_tab
 from joyvl_app.ui.text import PAGE, text
+from joyvl_app.ui.wing import Wing
 
 # System fonts: the page must look right without the internet.
 _FONTS: dict[str, Any] = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
-_HEAD = """
+_VIEW = """
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="icon" href="/joyvl/static/icon.svg">
+"""
+_HEAD = """
 <script src="/joyvl/static/markdown-it.min.js" defer></script>
 <script type="module" src="/joyvl/static/main.js"></script>
 """
 
 
-def build_blocks(scenarios: dict[str, Scenario]) -> gr.Blocks:
-    """The page of these scenarios."""
-    theme = gr.themes.Default(primary_hue="teal", neutral_hue="slate", **_FONTS)
-    css = (PAGE / "page.css").read_text(encoding="utf-8")
-    with gr.Blocks(title=text("title"), theme=theme, css=css, head=_HEAD, analytics_enabled=False, fill_width=True) as blocks:
+def build_blocks(scenarios: dict[str, Scenario], wings: Sequence[Wing] = ()) -> gr.Blocks:
+    """The page of these scenarios, and of the wings' tabs after them."""
+    with page(_HEAD, *(wing.head for wing in wings)) as blocks:
         gr.HTML(_header(), padding=False, elem_id="jv-header")
         gr.HTML(_memory(scenarios), padding=False, elem_id="jv-memory-panel")
         with gr.Tabs(elem_id="jv-tabs"):
             for scenario in scenarios.values():
                 with gr.Tab(scenario.title.en, id=scenario.id, elem_id=f"tab-{scenario.id}", render_children=True):
                     build_tab(scenario)
+            for wing in wings:
+                wing.tabs()
     return blocks
 
 
-def _header() -> str:
+def build_lone_blocks(wing: Wing) -> gr.Blocks:
+    """A page of one wing alone."""
+    with page(wing.head) as blocks:
+        gr.HTML(_header(("dark", "language")), padding=False, elem_id="jv-header")
+        with gr.Tabs(elem_id="jv-tabs"):
+            wing.tabs()
+    return blocks
+
+
+def page(*heads: str) -> gr.Blocks:
+    """An empty page in our look, with these additions to its head."""
+    theme = gr.themes.Default(primary_hue="teal", neutral_hue="slate", **_FONTS)
+    css = (PAGE / "page.css").read_text(encoding="utf-8")
+    head = "".join((_VIEW, *heads))
+    return gr.Blocks(title=text("title"), theme=theme, css=css, head=head, analytics_enabled=False, fill_width=True)
+
+
+def _header(buttons_for: Sequence[str] = ("memory", "boxes", "dark", "language", "help")) -> str:
     buttons = "".join(
-        f'<button type="button" class="jv-icon" id="jv-{name}" aria-pressed="false">{text(name)}</button>'
-        for name in ("memory", "boxes", "dark", "language", "help")
+        f'<button type="button" class="jv-icon" id="jv-{name}" aria-pressed="false">{text(name)}</button>' for name in buttons_for
     )
     return f"""
 <header class="jv-header">

@@ -24,10 +24,11 @@ def give_owner(request: Request, response: Response) -> str:
         return owner
     owner = secrets.token_urlsafe(32)
     # Inside the frame of a Space the page is a third party: its cookie must be partitioned, and needs https.
-    scope = "SameSite=None; Secure; Partitioned" if _is_https(request) else "SameSite=Lax"
+    scope = "SameSite=None; Secure; Partitioned" if is_https(request) else "SameSite=Lax"
     response.headers.append("set-cookie", f"{_COOKIE}={owner}; Path=/; Max-Age={_YEAR}; HttpOnly; {scope}")
     return owner
 
 
-def _is_https(request: Request) -> bool:
+def is_https(request: Request) -> bool:
+    """Whether the browser came over https, perhaps through a proxy."""
     return request.headers.get("x-forwarded-proto", request.url.scheme).split(",")[0].strip() == "https"

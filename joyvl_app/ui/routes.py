@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from fastapi.responses import FileResponse, StreamingResponse
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
 from joyvl_app.api.guard import refuse_foreign_pages
@@ -22,7 +22,7 @@ from joyvl_app.ui.desk import Desk, Seat
 from joyvl_app.ui.owner import give_owner, owner_of
 from joyvl_app.ui.pictures import jpeg, read_picture
 from joyvl_app.ui.rtc import Rtc
-from joyvl_app.ui.text import PAGE, catalogue
+from joyvl_app.ui.text import catalogue
 from joyvl_app.ui.turn import page_configuration
 from joyvl_app.voice import SPEEDS, VOLUMES
 
@@ -168,14 +168,6 @@ def make_router(desk: Desk, rtc: Rtc) -> APIRouter:
         headers = {"Content-Disposition": f'attachment; filename="joyvl-{session_id[:8]}.jsonl"'}
         return StreamingResponse(_whole_lines(path), media_type="application/jsonl", headers=headers)
 
-    @router.get("/static/{name}")
-    async def static(name: str) -> FileResponse:
-        return _asset(PAGE, name, (".js", ".css", ".svg"))
-
-    @router.get("/clips/{name}")
-    async def clip(name: str) -> FileResponse:
-        return _asset(PAGE.parent / "clips", name, (".mp4", ".webm"))
-
     return router
 
 
@@ -237,10 +229,3 @@ def _whole_lines(path: Path) -> Iterator[bytes]:
         while left > 0 and (line := file.readline(left)).endswith(b"\n"):
             left -= len(line)
             yield line
-
-
-def _asset(folder: Any, name: str, endings: tuple[str, ...]) -> FileResponse:
-    path = folder / name
-    if "/" in name or not name.endswith(endings) or not path.is_file():
-        raise BadInput(f"There is no file {name}.")
-    return FileResponse(path, headers={"Cache-Control": "no-cache"})

@@ -1,0 +1,262 @@
+// The Rate page: choose a study, agree, watch two sides, answer three questions, and so on until the thank-you.
+
+import * as api from './rating_api.js';
+import { element } from './card.js';
+import { Form } from './rate_form.js';
+import { Players } from './players.js';
+import { t, current } from './words.js';
+
+const AGAIN = 1500; // milliseconds until the starter study is asked for again
+
+export class Rating {
+  constructor(root) {
+    this.root = root;
+    this.study = null;
+    document.addEventListener('keydown', (event) => this.key(event));
+    addEventListener('pageshow', (event) => { if (event.persisted && this.item) this.go(); }); // the back button's old page
+    this.choose();
+  }
+
+  // --- screens
+
+  async choose() {
+    this.leave();
+    const page = await this.asked(() => api.page());
+    if (!page) return;
+    const wanted = new URLSearchParams(location.search).get('rate');
+    const chosen = page.studies.find((study) => study.id === wanted);
+    if (chosen && !this.arrived) { this.arrived = true; this.enter(chosen); return; }
+    this.show(element('h2', '', t('rate_title')), element('p', 'jv-lead', t('rate_lead')), ...this.told(page), this.list(page));
+    if (page.starter === 'preparing') this.timer = setTimeout(() => this.choose(), AGAIN);
+  }
+
+  told(page) {
+    const lines = [];
+    if (page.refused) lines.push(alarm(page.refused));
+    if (page.starter === 'preparing') lines.push(status(t('rate_preparing')));
+    else if (page.starter && page.starter !== 'ready') lines.push(alarm(page.starter));
+    else if (!page.studies.length && !page.refused) lines.push(status(t('rate_none')));
+    return lines;
+  }
+
+  list(page) {
+    const list = element('ul', 'jv-studies');
+    for (const study of page.refused ? [] : page.studies) {
+      const line = element('li');
+      const about = element('p', 'jv-study-about', t('rate_about', { total: study.total - study.done, minutes: minutes(study.minutes) }));
+      const label = t(study.completion ? 'rate_look' : study.joined ? 'rate_go_on' : 'rate_take_part');
+      line.append(element('h3', 'jv-words', words(study.title)), about, button(label, () => this.enter(study), 'jv-primary'));
+      if (!study.blind) about.append(` ${t('rate_not_blind')}`);
+      list.append(line);
+    }
+    return list;
+  }
+
+  enter(study) {
+    this.study = study;
+    if (study.joined) this.go(); else this.agree();
+  }
+
+  agree() {
+    const { study } = this;
+    const form = element('form', 'jv-agree');
+    const agreed = Object.assign(element('input'), { type: 'checkbox', required: true });
+    const label = element('label', 'jv-check');
+    label.append(agreed, ` ${t('rate_agree')}`);
+    const code = Object.assign(element('input'), { type: 'text', maxLength: 64, required: study.code, autocomplete: 'off' });
+    code.value = new URLSearchParams(location.search).get('code') || '';
+    form.append(element('h2', 'jv-words', words(study.title)), element('h3', '', t('rate_guide_title')),
+      element('p', 'jv-words', study.guide ? words(study.guide) : t('rate_guide')), element('p', '', t('rate_keys')),
+      element('h3', '', t('rate_consent_title')), element('p', 'jv-words', study.consent ? words(study.consent) : t('rate_consent')), label);
+    if (study.code) { const asked = element('label', 'jv-code', `${t('rate_code')} `); asked.append(code); form.append(asked); }
+    this.error = alarm('');
+    form.append(Object.assign(button(t('rate_begin'), null, 'jv-primary'), { type: 'submit' }), this.error);
+    form.onsubmit = async (event) => {
+      event.preventDefault();
+      if (await this.asked(() => api.join(study.id, code.value))) this.go();
+    };
+    this.show(form);
+    agreed.focus();
+  }
+
+  async go() {
+    const told = await this.asked(() => api.next(this.study.id));
+    if (!told) return;
+    this.newest = told.item ? told.item.number : told.total;
+    if (told.item) this.rate(told); else this.thank(told);
+  }
+
+  async back() {
+    const number = (this.item ? this.item.number : this.newest) - 1;
+    if (number < 0) return;
+    const told = await this.asked(() => api.item(this.study.id, number));
+    if (told) this.rate(told);
+  }
+
+  rate(told) {
+    this.leave();
+    const { item } = told;
+    this.item = item;
+    this.draft = load(item);
+    this.players = new Players(item, this.draft.slots, { changed: () => this.played(), broken: () => this.broken() });
+    this.form = new Form(item, this.draft, { submit: () => this.submit(), changed: () => this.keep() });
+    this.error = alarm('');
+    const head = element('header', 'jv-rate-head');
+    const asked = element('div', 'jv-asked');
+    asked.append(element('h2', '', t('rate_asked')), element('p', 'jv-instruction jv-words', item.instruction), this.players.user);
+    head.append(asked, this.progress(told));
+    if (item.practice) asked.append(element('p', 'jv-practice', t('rate_practice')));
+    this.show(head, this.players.root, this.players.bar, this.form.root, this.error, this.foot(item));
+    this.began = performance.now();
+    this.played();
+    this.players.button.focus({ preventScroll: true });
+    this.root.scrollIntoView({ block: 'nearest' });
+  }
+
+  progress({ item, total, minutes: left }) {
+    const values = { number: item.number + 1, total, minutes: minutes(left) };
+    const box = element('div', 'jv-progress');
+    const bar = Object.assign(element('progress'), { max: total, value: item.number });
+    bar.setAttribute('aria-label', t('rate_progress', values));
+    box.append(element('span', '', t('rate_progress', values)), bar);
+    return box;
+  }
+
+  foot(item) {
+    const foot = element('footer', 'jv-rate-foot');
+    foot.append(Object.assign(button(t('rate_back'), () => this.back()), { disabled: item.number < 1 }));
+    if (item.vote && item.number !== this.newest) foot.append(button(t('rate_forward'), () => this.go()));
+    foot.append(button(t('rate_leave'), () => this.choose()), element('p', '', `${t('rate_keys')} ${t('rate_later')}`));
+    return foot;
+  }
+
+  thank(told) {
+    this.leave();
+    const code = element('output', 'jv-completion', told.completion || '');
+    const copy = button(t('rate_copy'), () => navigator.clipboard?.writeText(told.completion));
+    this.show(element('h2', '', t('rate_thanks')), element('p', '', t('rate_completion')), code, copy,
+      button(t('rate_back'), () => this.back()), button(t('rate_leave'), () => this.choose()));
+    this.root.querySelector('h2').tabIndex = -1;
+    this.root.querySelector('h2').focus();
+  }
+
+  // --- while an item is open
+
+  played() {
+    const left = this.players.left;
+    const unlocked = left === 0 || Boolean(this.item.vote);
+    this.form.unlock(unlocked, unlocked ? 0 : Math.ceil(left));
+    if (this.players.playing) this.keep();
+  }
+
+  keep() {
+    Object.assign(this.draft, this.form.values, { slots: this.players.sides.map((side) => side.kept) });
+    try { localStorage.setItem(place(this.item), JSON.stringify(this.draft)); } catch { /* then a reload begins this item anew */ }
+  }
+
+  async submit() {
+    if (this.sending || !this.form.complete) return;
+    this.sending = true;
+    this.form.busy(true);
+    const { item } = this;
+    const spent = (this.draft.spent || 0) + (performance.now() - this.began) / 1000;
+    const ballot = {
+      ...this.form.values, assignment: item.assignment, submission: this.draft.submission, spent, device: device(),
+      watched: this.players.watched, replaces: item.vote ? item.vote.revision : null,
+    };
+    const stored = await this.asked(() => api.vote(this.study.id, ballot), true);
+    this.sending = false;
+    if (stored) { localStorage.removeItem(place(item)); await this.go(); } else this.form.busy(false);
+  }
+
+  broken() {
+    const line = alarm(t('rate_broken'));
+    const again = button(t('rate_retry'), () => this.go());
+    const past = button(t('rate_skip'), async () => {
+      await this.asked(() => api.skip(this.study.id, this.item.assignment));
+      this.go();
+    });
+    line.append(' ', again, past);
+    this.error.replaceWith(line);
+    this.error = line;
+  }
+
+  key(event) {
+    if (!this.players || !this.root.offsetParent || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (/^(TEXTAREA|SELECT)$/.test(event.target.tagName) || event.target.type === 'text') return;
+    const onButton = event.target.tagName === 'BUTTON' && event.target !== this.players.button && !event.target.closest('.jv-questions');
+    if (event.key === ' ' && !onButton) { event.preventDefault(); if (!event.repeat) this.players.toggle(); }
+    const onScrub = event.target === this.players.scrub || event.target.type === 'radio' || event.target.getAttribute('role') === 'tab';
+    if (event.key === 'ArrowLeft' && !onScrub) { event.preventDefault(); this.players.seek(this.players.time - 2); }
+    if (event.key === 'ArrowRight' && !onScrub) { event.preventDefault(); this.players.seek(this.players.time + 2); }
+    if (/^[1-4]$/.test(event.key)) { event.preventDefault(); this.form.answer(Number(event.key) - 1); }
+    if (event.key === 'Enter' && !onButton && this.form.complete) { event.preventDefault(); if (!event.repeat) this.submit(); }
+    if (event.key === 'a') this.players.hear(0);
+    if (event.key === 'd') this.players.hear(1);
+  }
+
+  // --- helpers
+
+  // What the server answers; its refusal stands in the page, and nothing that was entered is lost. A vote that was given in
+  // another tab meanwhile ends this item.
+  async asked(question, voting = false) {
+    try {
+      return await question();
+    } catch (fault) {
+      const message = fault.message || t('rate_server');
+      if (voting && fault.status === 409) { await this.go(); this.say(message); return null; }
+      this.say(message);
+      return null;
+    }
+  }
+
+  say(message) {
+    if (!this.error || !this.error.isConnected) { this.error = alarm(''); this.root.append(this.error); }
+    this.error.textContent = message;
+  }
+
+  show(...parts) { this.root.replaceChildren(...parts); }
+
+  relabel() { if (this.item) this.redraw(); else if (!this.study || !this.root.querySelector('form')) this.choose(); else this.agree(); }
+
+  async redraw() {
+    this.keep();
+    const told = await this.asked(() => (this.item.vote ? api.item(this.study.id, this.item.number) : api.next(this.study.id)));
+    if (told && told.item) this.rate(told);
+  }
+
+  leave() {
+    clearTimeout(this.timer);
+    this.players?.close();
+    this.players = this.item = null;
+  }
+}
+
+const place = (item) => `joyvl-rate-${item.assignment}`;
+const minutes = (value) => Math.max(1, Math.round(value));
+const words = (text) => text[current()] || text.en;
+const status = (text) => { const line = element('p', 'jv-told', text); line.setAttribute('role', 'status'); return line; };
+
+// What was begun before a reload. A correction is a new submission; a vote keeps its own until it is stored.
+function load(item) {
+  let kept = {};
+  try { kept = JSON.parse(localStorage.getItem(place(item))) || {}; } catch { /* a draft of another make */ }
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  const fresh = [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  return { ...(item.vote || {}), ...kept, submission: kept.submission || fresh };
+}
+
+function device() {
+  if (!matchMedia('(pointer: coarse)').matches) return 'desktop';
+  return Math.min(screen.width, screen.height) < 600 ? 'phone' : 'tablet';
+}
+
+function alarm(text) {
+  const line = element('p', 'jv-alarm', text);
+  line.setAttribute('role', 'alert');
+  return line;
+}
+
+function button(label, onClick, kind = '') {
+  return Object.assign(element('button', `jv-icon ${kind}`.trim(), label), { type: 'button', onclick: onClick });
+}

@@ -1,0 +1,1 @@
+"""The rating page: people compare two assistants side by side, blind; results with error bars."""

@@ -1,0 +1,146 @@
+"""Whether a study can be shown: every clip, recording and log is opened before anything is written; all faults at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from eval_ui.captions import Caption, blotted, read_captions
+from eval_ui.media import Cut, Probe, probe
+from eval_ui.studies import Item, Side, Study
+from joyvl_app.errors import BadInput
+
+_Look = Callable[[Path], Probe]
+_MOST_TOLD = 20
+_SHORTEST, _LONGEST = 1.0, 1_800.0  # seconds of an item
+_APART = 1.0  # seconds by which sides may differ without a word
+_TRAP = {
+    "left": "“Left”. 请三题都选“左边”。",
+    "right": "“Right”. 请三题都选“右边”。",
+    "tie": "“Tie”. 请三题都选“平局”。",
+    "both_bad": "“Both bad”. 请三题都选“都不好”。",
+}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One side of an item, before it is made ready: a stretch of a file, and what is said meanwhile.
+
+    `own_voice`: the file's own sound is the assistant's voice (a recording as it is), so none is made from the captions.
+    """
+
+    path: Path
+    cut: Cut
+    turns: list[Caption]
+    own_voice: bool
+    blind: bool
+
+
+@dataclass(frozen=True)
+class Checked:
+    """An item that can be shown, its sides by system ("" and "=" for a trap's)."""
+
+    item: Item
+    sides: dict[str, Shown]
+
+    @property
+    def seconds(self) -> float:
+        return max(side.cut.seconds for side in self.sides.values())
+
+
+@dataclass
+class Report:
+    """What can be shown, and what its maker should know."""
+
+    items: list[Checked]
+    notes: list[str]
+
+    @property
+    def blind(self) -> bool:
+        return all(side.blind for checked in self.items for side in checked.sides.values())
+
+
+def check(study: Study) -> Report:
+    """Raises BadInput naming every fault, one a line."""
+    report, faults = Report([], []), list[str]()
+    look = cache(probe)  # several items may lie in one clip
+    for item in study.spec.items:
+        try:
+            checked = _trap(study, item, look(study.path(item.clip))) if item.kind == "trap" else _sides(study, item, look)
+            report.items.append(checked)
+            report.notes += _notes(checked)
+        except BadInput as error:
+            faults.append(f"item {item.id}: {str(error).rstrip('.')}")
+    if faults:
+        more = f"\n… and {len(faults) - _MOST_TOLD} more" if len(faults) > _MOST_TOLD else ""
+        raise BadInput("The study cannot be shown:\n" + "\n".join(faults[:_MOST_TOLD]) + more)
+    return report
+
+
+def _sides(study: Study, item: Item, look: _Look) -> Checked:
+    clip = _stretch(item, look(study.path(item.clip))) if item.clip else None
+    return Checked(item, {name: _side(study, item, name, side, clip, look) for name, side in item.sides.items()})
+
+
+def _side(study: Study, item: Item, name: str, side: Side, clip: Cut | None, look: _Look) -> Shown:
+    try:
+        if side.log:
+            assert clip is not None
+            turns = read_captions(study.path(side.log), clip.start, clip.seconds)
+            return Shown(study.path(item.clip), clip, blotted(turns, study.spec.hide), False, True)
+        return _recording(study, item, side, clip, look(study.path(side.recording)))
+    except BadInput as error:
+        raise BadInput(f"side {name}: {error}") from error
+
+
+def _recording(study: Study, item: Item, side: Side, clip: Cut | None, about: Probe) -> Shown:
+    """A recording shows whose app it is; what hides that is the clip, or the recording's scene, under written-down turns."""
+    length = clip.seconds if clip else (item.end - item.start if item.end else about.seconds - side.offset)
+    end = min(about.seconds, side.offset + length)
+    if end - side.offset < _SHORTEST:
+        raise BadInput(
+            f"{side.recording} is over {about.seconds:.1f} s after its start, and the item begins at {side.offset:g} s"
+        )
+    turns = read_captions(study.path(side.turns), side.offset, end - side.offset) if side.turns else []
+    turns = blotted(turns, study.spec.hide)
+    if turns and clip and not side.crop:
+        return Shown(study.path(item.clip), clip, turns, False, True)
+    cut = Cut(side.offset, end, side.crop)
+    return Shown(study.path(side.recording), cut, turns, not turns, bool(turns and side.crop))
+
+
+def _trap(study: Study, item: Item, about: Probe) -> Checked:
+    """The same clip twice, with the answer to give standing under both."""
+    cut = _stretch(item, about)
+    caption = Caption(
+        min(1.0, cut.seconds / 4), cut.seconds, f"Attention check: please answer all three questions with {_TRAP[item.expect]}"
+    )
+    shown = Shown(study.path(item.clip), cut, [caption], False, True)
+    return Checked(item, {"": shown, "=": shown})
+
+
+def _stretch(item: Item, about: Probe) -> Cut:
+    end = about.seconds if item.end is None else item.end
+    if item.start >= about.seconds or end > about.seconds + 0.5:
+        raise BadInput(f"{item.clip} ends at {about.seconds:.1f} s, before the item does")
+    cut = Cut(item.start, min(end, about.seconds))
+    if not _SHORTEST <= cut.seconds <= _LONGEST:
+        raise BadInput(f"an item plays {_SHORTEST:g} to {_LONGEST:g} s, this one {cut.seconds:.1f} s")
+    return cut
+
+
+def _notes(checked: Checked) -> Sequence[str]:
+    lengths = [side.cut.seconds for side in checked.sides.values()]
+    notes = []
+    if max(lengths) - min(lengths) > _APART:
+        notes.append(
+            f"item {checked.item.id}: its sides play {min(lengths):.1f} and {max(lengths):.1f} s; "
+            "the shorter stays on its last picture"
+        )
+    if not all(side.blind for side in checked.sides.values()):
+        notes.append(
+            f"item {checked.item.id} is not blind: a recording shows whose app it is (write down its turns to mend that)"
+        )
+    return notes

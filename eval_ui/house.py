@@ -1,0 +1,80 @@
+"""What the rating page needs to run: the database, the ballot box, the media, and whether votes would outlive a restart."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from eval_ui.box import BallotBox
+from eval_ui.importing import Progress, prepare_study, write_study
+from eval_ui.studies import Study
+from joyvl_app.clock import RealClock
+from joyvl_app.errors import BadInput, ProviderFailed
+from joyvl_app.settings import Settings
+from joyvl_app.store.database import open_database, reason
+from joyvl_app.voices import Voices
+
+R = TypeVar("R")
+PERSISTENT = Path("/data")  # where a Space with persistent storage keeps it
+
+
+class House:
+    """One process's rating. Raises BadInput or MissingPart when the database cannot be opened."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.media = settings.data_dir / "rating"
+        url = settings.database_url.get_secret_value() or f"sqlite:///{settings.data_dir / 'rating.db'}"
+        self._engine = open_database(url, durable=True)
+        self._box = BallotBox(self._engine)
+
+    @property
+    def lasting(self) -> bool:
+        """Whether votes outlive a restart: the disk of a Space is wiped unless it was bought."""
+        if not self.settings.on_space or self.settings.database_url.get_secret_value():
+            return True
+        return PERSISTENT in self.settings.data_dir.resolve().parents and os.access(PERSISTENT, os.W_OK)
+
+    def refuse_fleeting(self) -> None:
+        """Raises BadInput where votes would be lost."""
+        if not self.lasting:
+            raise BadInput(
+                "This Space collects no votes: its disk is wiped at every restart. Whoever runs it must set JOYVL_DATABASE_URL "
+                "to a PostgreSQL, or add persistent storage and set JOYVL_DATA_DIR=/data/joyvl."
+            )
+
+    async def write(self, work: Callable[[Connection], R]) -> R:
+        """Do `work` in the ballot box; when this returns, it is on disk. Raises what `work` raises, ProviderFailed or Busy."""
+        return await asyncio.wrap_future(self._box.put(work))
+
+    async def read(self, work: Callable[[Connection], R]) -> R:
+        """Raises what `work` raises, or ProviderFailed."""
+        return await asyncio.to_thread(self._read, work)
+
+    def _read(self, work: Callable[[Connection], R]) -> R:
+        try:
+            with self._engine.begin() as connection:
+                return work(connection)
+        except DBAPIError as error:
+            raise ProviderFailed(f"The votes cannot be read now: {reason(error)}.") from error
+
+    async def take_in(self, study: Study, progress: Progress = lambda told: None) -> tuple[str, list[str]]:
+        """Import a study: what was done, and what its maker should know. Raises BadInput; then nothing has changed."""
+        voices = Voices(self.settings, RealClock())
+        try:
+            most = self.settings.rating_mb << 20
+            prepared = await prepare_study(study, self.media, most, voices.chain(), progress)
+        finally:
+            await voices.aclose()
+        return await self.write(lambda connection: write_study(connection, prepared, time.time())), prepared.notes
+
+    async def aclose(self) -> None:
+        await asyncio.to_thread(self._box.close)
+        self._engine.dispose()

@@ -1,0 +1,190 @@
+"""What the Rate page asks of the server. Names of systems are in nothing that these routes answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import Annotated, Any, Literal, TypeVar
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import FileResponse
+from pydantic import BaseModel, Field
+from sqlalchemy import Connection, select
+
+from eval_ui import ballots
+from eval_ui.ballots import MOST_COMMENT, Ballot, Given, Rater
+from eval_ui.house import House
+from eval_ui.starter import Starter
+from eval_ui.studies import Answer
+from joyvl_app.api.guard import refuse_foreign_pages
+from joyvl_app.errors import BadInput, ProviderFailed
+from joyvl_app.store.models import StudyRow
+from joyvl_app.ui.owner import give_owner, owner_of
+from joyvl_app.ui.text import catalogue
+
+R = TypeVar("R")
+_THINKING = 25.0  # seconds of an item beyond its clip, before the rater's own pace is known
+_DAY = 86_400.0
+_Token = Annotated[str, Field(pattern=r"^[\w-]{1,64}$")]
+
+
+class Joining(BaseModel):
+    consent: Literal[True]
+    code: str = Field(default="", max_length=64)
+
+
+class Vote(BaseModel):
+    """`submission` is drawn by the page for each form: however often it is sent, it is one vote."""
+
+    assignment: _Token
+    submission: _Token
+    quality: Answer
+    timing: Answer
+    overall: Answer
+    comment: str = Field(default="", max_length=MOST_COMMENT)
+    watched: tuple[Annotated[float, Field(ge=0, le=_DAY)], Annotated[float, Field(ge=0, le=_DAY)]]
+    spent: float = Field(ge=0, le=365 * _DAY)
+    device: ballots.Device = "unknown"
+    replaces: int | None = Field(default=None, ge=0)
+
+
+class Skipped(BaseModel):
+    assignment: _Token
+
+
+def make_rating_router(house: House, starter: Starter, results: bool) -> APIRouter:
+    """All routes of raters; each sees what is theirs alone, by the browser's owner cookie. `results`: there is a Results tab."""
+    router = APIRouter(prefix="/rating", dependencies=[Depends(refuse_foreign_pages)])
+
+    async def as_rater(request: Request, study: str, work: Callable[[Connection, Rater], R], writing: bool = True) -> R:
+        def known(connection: Connection) -> R:
+            rater = ballots.rater_of(connection, study, owner_of(request))
+            if rater is None:
+                raise BadInput("This browser has not joined the study, or its cookie is gone. Reload the page and begin.")
+            return work(connection, rater)
+
+        return await (house.write(known) if writing else house.read(known))
+
+    @router.get("/page")
+    async def page(request: Request, response: Response) -> dict[str, Any]:
+        """The words of the page, and the studies that can be taken part in."""
+        give_owner(request, response)
+        await starter.begin()
+        studies = await house.read(lambda connection: _listed(connection, owner_of(request)))
+        faults = {} if house.lasting else {"refused": _told(house.refuse_fleeting)}
+        return {"text": catalogue(), "studies": studies, "starter": starter.state, "results": results, **faults}
+
+    @router.post("/studies/{study}/join")
+    async def join(study: str, joining: Joining, request: Request, response: Response) -> dict[str, Any]:
+        house.refuse_fleeting()
+        owner = give_owner(request, response)
+        rater = await house.write(lambda connection: ballots.join(connection, study, owner, joining.code, time.time()))
+        return {"rater": rater.number}
+
+    @router.post("/studies/{study}/next")
+    async def following(study: str, request: Request) -> dict[str, Any]:
+        def draw(connection: Connection, rater: Rater) -> tuple[Given | None, dict[str, Any]]:
+            return ballots.give(connection, rater, time.time()), _progress(connection, rater)
+
+        item, progress = await as_rater(request, study, draw)
+        _refuse_missing(house, item)
+        return {"item": _item(item) if item else None, **progress}
+
+    @router.get("/studies/{study}/items/{number}")
+    async def again(study: str, number: int, request: Request) -> dict[str, Any]:
+        def look(connection: Connection, rater: Rater) -> dict[str, Any]:
+            return {"item": _item(ballots.given(connection, rater, number)), **_progress(connection, rater)}
+
+        return await as_rater(request, study, look, writing=False)
+
+    @router.post("/studies/{study}/votes")
+    async def vote(study: str, vote: Vote, request: Request) -> dict[str, Any]:
+        house.refuse_fleeting()
+        ballot = Ballot(**vote.model_dump())
+        revision = await as_rater(request, study, lambda c, rater: ballots.cast(c, rater, ballot, time.time()))
+        return {"revision": revision}
+
+    @router.post("/studies/{study}/skip", status_code=204)
+    async def skip(study: str, skipped: Skipped, request: Request) -> None:
+        await as_rater(request, study, lambda connection, rater: ballots.skip(connection, rater, skipped.assignment))
+
+    @router.get("/media/{token}")
+    async def media(token: _Token) -> FileResponse:
+        """A side's clip under an address that means nothing; the headers tell nothing of the file either."""
+        name = await house.read(lambda connection: ballots.media_of(connection, token))
+        if name is None or not (path := house.media / name).is_file():
+            raise BadInput("There is no such clip.")
+        kind = "video/webm" if name.endswith(".webm") else "video/mp4"
+        headers = {
+            "ETag": f'"{token}"',
+            "Last-Modified": "Thu, 01 Jan 1970 00:00:00 GMT",
+            "Cache-Control": "private, max-age=86400",
+        }
+        return FileResponse(path, media_type=kind, headers=headers)
+
+    return router
+
+
+def _told(check: Callable[[], None]) -> str:
+    try:
+        check()
+    except BadInput as error:
+        return str(error)
+    return ""
+
+
+def _refuse_missing(house: House, item: Given | None) -> None:
+    for side in item.sides if item else ():
+        if not (house.media / side["media"]).is_file():
+            raise ProviderFailed(
+                "A clip of this item is missing on the server. Please tell whoever runs the study; your votes are safe."
+            )
+
+
+def _listed(connection: Connection, owner: str) -> list[dict[str, Any]]:
+    rows = connection.execute(select(StudyRow.id, StudyRow.body).where(StudyRow.state == "open").order_by(StudyRow.created)).all()
+    return [_about(connection, row.id, owner) for row in rows]
+
+
+def _about(connection: Connection, study: str, owner: str) -> dict[str, Any]:
+    """A study as its raters see it, and how far this one has come."""
+    body = ballots.open_study(connection, study)
+    rater = ballots.rater_of(connection, study, owner)
+    told = {"id": study, **{name: body[name] for name in ("title", "consent", "guide", "blind")}}
+    if rater:
+        return {**told, "joined": True, "code": False, **_progress(connection, rater)}
+    kinds = ballots.kinds(connection, study)
+    number = min(body["per_rater"], kinds.get("rated", 0)) + kinds.get("practice", 0)
+    minutes = number * (body["seconds"] + _THINKING) / 60
+    return {
+        **told,
+        "joined": False,
+        "code": body["invitation"],
+        "total": number,
+        "done": 0,
+        "minutes": minutes,
+        "completion": None,
+    }
+
+
+def _progress(connection: Connection, rater: Rater) -> dict[str, Any]:
+    body = ballots.open_study(connection, rater.study)
+    total, pace = len(ballots.plan_of(connection, rater, body)), ballots.pace_of(connection, rater)
+    done = ballots.settled(connection, rater)
+    each = median(pace) if pace else body["seconds"] + _THINKING
+    finished = rater.completion if done >= total else None
+    return {"total": total, "done": done, "minutes": (total - done) * each / 60, "completion": finished}
+
+
+def _item(given: Given) -> dict[str, Any]:
+    """What the page shows: no name, no kind (but practice), no order of systems."""
+    body = given.body
+    sides = [
+        {"media": f"/rating/media/{token}", "seconds": side["seconds"], "turns": side["turns"], "sound": side["sound"]}
+        for token, side in zip((given.left, given.right), given.sides, strict=True)
+    ]
+    return {
+        "assignment": given.id, "number": given.number, "practice": given.kind == "practice", "instruction": body["instruction"],
+        "language": body["language"], "asked": body["asked"], "sides": sides, "vote": given.vote,
+    }  # fmt: skip
