@@ -6,13 +6,14 @@ import hashlib
 import json
 import random
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from eval_ui.drawing import plan, swap
-from eval_ui.studies import Answer
+from eval_ui.studies import Answer, Kind
 from joyvl_app.errors import BadInput
 from joyvl_app.store.models import AssignmentRow, ComparisonRow, CorrectionRow, InvitationRow, RaterRow, StudyRow, VoteRow
 from joyvl_app.store.repository import storable
@@ -88,9 +89,13 @@ def key_of(owner: str, study: str) -> str:
     return hashlib.sha256(f"{study}\n{owner}".encode()).hexdigest()
 
 
-def open_study(connection: Connection, study: str) -> dict[str, Any]:
-    """What a study shows. Raises BadInput when there is none or it is closed."""
-    row = connection.execute(select(StudyRow.body, StudyRow.state).where(StudyRow.id == study).with_for_update()).first()
+def open_study(connection: Connection, study: str, alone: bool = False) -> dict[str, Any]:
+    """What a study shows; `alone`: no other process draws from it until this transaction ends.
+
+    Raises BadInput when there is none or it is closed.
+    """
+    asked = select(StudyRow.body, StudyRow.state).where(StudyRow.id == study)
+    row = connection.execute(asked.with_for_update() if alone else asked).first()
     if row is None:
         raise BadInput("There is no such study.")
     if row.state != "open":
@@ -108,7 +113,7 @@ def rater_of(connection: Connection, study: str, owner: str) -> Rater | None:
 
 def join(connection: Connection, study: str, owner: str, code: str, now: float) -> Rater:
     """Take part; once joined, stay joined. Raises BadInput for a code that does not hold."""
-    body = open_study(connection, study)
+    body = open_study(connection, study, alone=True)
     if (known := rater_of(connection, study, owner)) is not None:
         return known
     invitation = _use(connection, study, code, now) if body["invitation"] else None
@@ -149,62 +154,53 @@ def _use(connection: Connection, study: str, code: str, now: float) -> str:
     return digest
 
 
-def kinds(connection: Connection, study: str) -> dict[str, int]:
-    """How many comparisons of each kind a study has."""
-    rows = connection.execute(select(_C.kind, func.count()).where(_C.study_id == study).group_by(_C.kind))
-    return {kind: number for kind, number in rows}
+@dataclass(frozen=True)
+class Course:
+    """How far a rater has come: the kinds of their items in order, how many are through, seconds spent on each."""
+
+    order: list[Kind]
+    done: int
+    pace: list[float]
 
 
-def plan_of(connection: Connection, rater: Rater, body: dict[str, Any]) -> list[Any]:
-    return list(plan(rater.seed, body["per_rater"], kinds(connection, rater.study)))
+def course_of(connection: Connection, rater: Rater, body: dict[str, Any]) -> Course:
+    """`body` is what `open_study` told."""
+    joined = select(_A.skipped, VoteRow.spent).outerjoin(VoteRow, VoteRow.assignment_id == _A.id).where(_A.rater_id == rater.id)
+    rows = connection.execute(joined).all()
+    pace = [float(row.spent) for row in rows if row.spent is not None]
+    through = sum(row.skipped or row.spent is not None for row in rows)
+    return Course(plan(rater.seed, body["per_rater"], body["kinds"]), through, pace)
 
 
-def give(connection: Connection, rater: Rater, now: float) -> Given | None:
+def give(connection: Connection, rater: Rater, body: dict[str, Any], now: float) -> Given | None:
     """The rater's open assignment, or a new one, drawn and stored; None when all of theirs are done."""
-    body = open_study(connection, rater.study)
-    waiting = (
-        _given()
-        .where(_A.rater_id == rater.id, VoteRow.assignment_id.is_(None), _A.skipped.is_(False))
-        .order_by(_A.number)
-        .limit(1)
-    )
-    if (row := connection.execute(waiting).first()) is not None:
+    open_yet = (_A.rater_id == rater.id) & VoteRow.assignment_id.is_(None) & _A.skipped.is_(False)
+    if (row := connection.execute(_given().where(open_yet).order_by(_A.number).limit(1)).first()) is not None:
         return _shown(row)
-    order, done = plan_of(connection, rater, body), counted(connection, rater)
-    if done >= len(order):
-        return None
-    return _draw(connection, rater, order[done], done, now)
+    sides = connection.execute(select(_A.swapped).where(_A.rater_id == rater.id)).scalars().all()
+    order = plan(rater.seed, body["per_rater"], body["kinds"])
+    return _draw(connection, rater, order[len(sides)], sides, now) if len(sides) < len(order) else None
 
 
-def _draw(connection: Connection, rater: Rater, kind: str, number: int, now: float) -> Given | None:
-    """The least rated comparison of a kind that this rater has not had."""
+def _draw(connection: Connection, rater: Rater, kind: Kind, sides: Sequence[bool], now: float) -> Given | None:
+    """The least rated comparison of a kind that this rater has not had; `sides` are those of their items so far."""
     had = select(_A.comparison_id).where(_A.rater_id == rater.id)
-    free = select(_C.id, _C.drawn, _C.swapped).where(_C.study_id == rater.study, _C.kind == kind, _C.id.not_in(had))
+    free = select(_C.id, _C.aspect, _C.body, _C.drawn, _C.swapped).where(
+        _C.study_id == rater.study, _C.kind == kind, _C.id.not_in(had)
+    )
     row = connection.execute(free.order_by(_C.votes, _C.drawn, func.random()).limit(1)).first()
     if row is None:
         return None
-    sides = connection.execute(select(_A.swapped).where(_A.rater_id == rater.id)).scalars().all()
     swapped = swap((row.drawn, row.swapped), (len(sides), sum(sides)), random.Random())
+    name, left, right = (secrets.token_urlsafe(16) for _ in range(3))
     values = {
-        "id": secrets.token_urlsafe(16), "rater_id": rater.id, "comparison_id": row.id, "number": number, "swapped": swapped,
-        "left": secrets.token_urlsafe(16), "right": secrets.token_urlsafe(16), "drawn": now,
+        "id": name, "rater_id": rater.id, "comparison_id": row.id, "number": len(sides), "swapped": swapped, "left": left,
+        "right": right, "drawn": now,
     }  # fmt: skip
     connection.execute(insert(AssignmentRow).values(values))
     counts = {"drawn": _C.drawn + 1, "swapped": _C.swapped + int(swapped)}
     connection.execute(update(ComparisonRow).where(_C.id == row.id).values(counts))
-    return _shown(connection.execute(_given().where(_A.id == values["id"])).one())
-
-
-def counted(connection: Connection, rater: Rater) -> int:
-    """How many assignments the rater was given so far."""
-    return connection.execute(select(func.count()).where(_A.rater_id == rater.id)).scalar_one()
-
-
-def settled(connection: Connection, rater: Rater) -> int:
-    """How many of them are voted on or skipped."""
-    through = VoteRow.assignment_id.is_not(None) | _A.skipped
-    joined = select(func.count()).select_from(AssignmentRow).outerjoin(VoteRow, VoteRow.assignment_id == _A.id)
-    return connection.execute(joined.where(_A.rater_id == rater.id, through)).scalar_one()
+    return Given(name, len(sides), kind, row.aspect, json.loads(row.body), swapped, left, right, None)
 
 
 def skip(connection: Connection, rater: Rater, assignment: str) -> None:
@@ -227,16 +223,20 @@ def cast(connection: Connection, rater: Rater, ballot: Ballot, now: float) -> in
     Raises BadInput when it is not this rater's, comes too early, or the study is closed; AlreadyVoted when there is one.
     """
     open_study(connection, rater.study)
-    row = connection.execute(
-        select(_A.comparison_id, _A.drawn).where(_A.id == ballot.assignment, _A.rater_id == rater.id)
-    ).first()
+    of_rater = _A.rater_id == rater.id
+    asked = (
+        select(_A.drawn, _C.id, _C.body)
+        .join(ComparisonRow, _C.id == _A.comparison_id)
+        .where(_A.id == ballot.assignment, of_rater)
+    )
+    row = connection.execute(asked.with_for_update(of=AssignmentRow)).first()  # two processes may be sent the same
     if row is None:
         raise BadInput("This item was not given to you. Please reload the page.")
     held = connection.execute(select(VoteRow).where(VoteRow.assignment_id == ballot.assignment)).mappings().first()
     if held is None:
-        _refuse_unwatched(connection, row.comparison_id, ballot, now - row.drawn)
+        _refuse_unwatched(json.loads(row.body)["sides"], ballot, now - row.drawn)
         connection.execute(insert(VoteRow).values(_values(ballot, 0, now)))
-        connection.execute(update(ComparisonRow).where(_C.id == row.comparison_id).values(votes=_C.votes + 1))
+        connection.execute(update(ComparisonRow).where(_C.id == row.id).values(votes=_C.votes + 1))
         return 0
     if held["submission"] == ballot.submission or _was_corrected(connection, ballot):
         return int(held["revision"])
@@ -248,10 +248,9 @@ def cast(connection: Connection, rater: Rater, ballot: Ballot, now: float) -> in
     return revision
 
 
-def _refuse_unwatched(connection: Connection, comparison: int, ballot: Ballot, passed: float) -> None:
+def _refuse_unwatched(sides: list[dict[str, Any]], ballot: Ballot, passed: float) -> None:
     """The page keeps the vote locked until both sides have played; this is for pages that do not."""
-    body = json.loads(connection.execute(select(_C.body).where(_C.id == comparison)).scalar_one())
-    lengths = [side["seconds"] for side in body["sides"]]
+    lengths = [side["seconds"] for side in sides]
     short = any(watched < _WATCHED * min(lengths) - _SLACK for watched in ballot.watched)
     if short or passed < _HURRY * max(lengths) - _SLACK:
         raise BadInput("Please let both sides play to the end first.")
@@ -297,9 +296,3 @@ def media_of(connection: Connection, token: str) -> str | None:
         return None
     subject = (row.left == token) != row.swapped
     return str(json.loads(row.body)["sides"][0 if subject else 1]["media"])
-
-
-def pace_of(connection: Connection, rater: Rater) -> list[float]:
-    """Seconds that the rater spent on each item so far."""
-    spent = select(VoteRow.spent).join(AssignmentRow, _A.id == VoteRow.assignment_id).where(_A.rater_id == rater.id)
-    return [float(seconds) for seconds in connection.execute(spent).scalars()]

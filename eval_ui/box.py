@@ -78,11 +78,14 @@ class BallotBox:
 
 
 def _tried(connection: Connection, work: Work[Any]) -> tuple[Any, Exception | None]:
-    """What `work` returns or raises; a database that cannot write at all ends the transaction instead."""
+    """What `work` returns or raises; a database that cannot write at all ends the whole transaction instead."""
+    savepoint = connection.begin_nested()
     try:
-        with connection.begin_nested():
-            return work(connection), None
+        result = work(connection)
     except DBAPIError:
-        raise
+        raise  # its own savepoints may be gone with a full disk
     except Exception as error:
+        savepoint.rollback()
         return None, error
+    savepoint.commit()
+    return result, None

@@ -15,7 +15,7 @@ from joyvl_app.errors import BadInput
 _Look = Callable[[Path], Probe]
 _MOST_TOLD = 20
 _SHORTEST, _LONGEST = 1.0, 1_800.0  # seconds of an item
-_APART = 1.0  # seconds by which sides may differ without a word
+_APART = 0.5  # seconds by which sides may differ without a word
 _TRAP = {
     "left": "“Left”. 请三题都选“左边”。",
     "right": "“Right”. 请三题都选“右边”。",

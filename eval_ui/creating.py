@@ -70,7 +70,8 @@ def create(
     rated, practice = (items[:-1], [_practice(items[-1])]) if len(items) >= _ENOUGH else (items, [])
     spec = {
         "id": name, "title": {"en": f"Which assistant is more present? ({name})", "zh": f"哪个助手更在场？（{name}）"},
-        "subject": systems[0], "per_rater": min(20, len(rated) * (len(systems) - 1)), "items": [*practice, *rated, *_traps(rated)],
+        "subject": systems[0], "per_rater": min(20, len(rated) * (len(systems) - 1)),
+        "items": [*practice, *rated, *_traps(rated)],
     }  # fmt: skip
     (folder / "study.yaml").write_text(yaml.safe_dump(spec, allow_unicode=True, sort_keys=False, width=120), encoding="utf-8")
     return read_study(folder)

@@ -138,7 +138,7 @@ def _card(tally: Tally, rows: list[dict[str, Any]], names: bool, formats: Sequen
         f"The study is {tally.state}.", "",
         "`*_answer` is what was clicked (left, right, tie, both_bad), `*_winner` the system that it means. A rater is a number;",
         "no name, address or cookie is in the data. Comments are as their writers left them.", "",
-        "| aspect | opponent | votes | win | tie | both bad | loss | win share, 95% Wilson |", "|---|---|---|---|---|---|---|---|",
+        "| aspect | opponent | votes | win | tie | both bad | loss | win share, 95% Wilson |", "|---" * 8 + "|",
     ]  # fmt: skip
     for cell in cells(counted):
         if cell.question == "overall":

@@ -7,6 +7,7 @@ import hashlib
 import json
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -54,7 +55,8 @@ async def prepare_study(
                 voice = await _voice(checked, shown, voices if study.spec.voice else ())
                 sides[checked.item.id, name] = await asyncio.to_thread(_made, shown, voice, work)
         await asyncio.to_thread(_move, work, media, most_bytes)
-    return Prepared(study.spec.id, _body(study, report), _comparisons(study, report, sides), report.notes)
+    rows = _comparisons(study, report, sides)
+    return Prepared(study.spec.id, _body(study, report, rows), rows, report.notes)
 
 
 @contextmanager
@@ -129,7 +131,7 @@ def _move(work: Path, media: Path, most_bytes: int) -> None:
         shutil.move(path, media / path.name)
 
 
-def _body(study: Study, report: Report) -> dict[str, Any]:
+def _body(study: Study, report: Report, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """What raters are shown of the study."""
     spec = study.spec
     texts = {
@@ -139,6 +141,7 @@ def _body(study: Study, report: Report) -> dict[str, Any]:
     return {
         **texts, "subject": spec.subject, "per_rater": spec.per_rater, "invitation": spec.invitation,
         "completion": spec.completion, "blind": report.blind,
+        "kinds": Counter(row["kind"] for row in rows),
         "seconds": round(sum(item.seconds for item in report.items) / len(report.items), 1),
     }  # fmt: skip
 

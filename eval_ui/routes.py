@@ -85,7 +85,8 @@ def make_rating_router(house: House, starter: Starter, results: bool) -> APIRout
     @router.post("/studies/{study}/next")
     async def following(study: str, request: Request) -> dict[str, Any]:
         def draw(connection: Connection, rater: Rater) -> tuple[Given | None, dict[str, Any]]:
-            return ballots.give(connection, rater, time.time()), _progress(connection, rater)
+            body = ballots.open_study(connection, study, alone=True)
+            return ballots.give(connection, rater, body, time.time()), _progress(connection, rater, body)
 
         item, progress = await as_rater(request, study, draw)
         _refuse_missing(house, item)
@@ -94,7 +95,8 @@ def make_rating_router(house: House, starter: Starter, results: bool) -> APIRout
     @router.get("/studies/{study}/items/{number}")
     async def again(study: str, number: int, request: Request) -> dict[str, Any]:
         def look(connection: Connection, rater: Rater) -> dict[str, Any]:
-            return {"item": _item(ballots.given(connection, rater, number)), **_progress(connection, rater)}
+            body = ballots.open_study(connection, study)
+            return {"item": _item(ballots.given(connection, rater, number)), **_progress(connection, rater, body)}
 
         return await as_rater(request, study, look, writing=False)
 
@@ -153,9 +155,8 @@ def _about(connection: Connection, study: str, owner: str) -> dict[str, Any]:
     rater = ballots.rater_of(connection, study, owner)
     told = {"id": study, **{name: body[name] for name in ("title", "consent", "guide", "blind")}}
     if rater:
-        return {**told, "joined": True, "code": False, **_progress(connection, rater)}
-    kinds = ballots.kinds(connection, study)
-    number = min(body["per_rater"], kinds.get("rated", 0)) + kinds.get("practice", 0)
+        return {**told, "joined": True, "code": False, **_progress(connection, rater, body)}
+    number = min(body["per_rater"], body["kinds"].get("rated", 0)) + body["kinds"].get("practice", 0)
     minutes = number * (body["seconds"] + _THINKING) / 60
     return {
         **told,
@@ -168,13 +169,11 @@ def _about(connection: Connection, study: str, owner: str) -> dict[str, Any]:
     }
 
 
-def _progress(connection: Connection, rater: Rater) -> dict[str, Any]:
-    body = ballots.open_study(connection, rater.study)
-    total, pace = len(ballots.plan_of(connection, rater, body)), ballots.pace_of(connection, rater)
-    done = ballots.settled(connection, rater)
-    each = median(pace) if pace else body["seconds"] + _THINKING
-    finished = rater.completion if done >= total else None
-    return {"total": total, "done": done, "minutes": (total - done) * each / 60, "completion": finished}
+def _progress(connection: Connection, rater: Rater, body: dict[str, Any]) -> dict[str, Any]:
+    course = ballots.course_of(connection, rater, body)
+    each = median(course.pace) if course.pace else body["seconds"] + _THINKING
+    total, left = len(course.order), len(course.order) - course.done
+    return {"total": total, "done": course.done, "minutes": left * each / 60, "completion": None if left else rater.completion}
 
 
 def _item(given: Given) -> dict[str, Any]:

@@ -5,8 +5,16 @@ from __future__ import annotations
 import os
 
 from joyvl_app.bench.served import CHROMIUM
+from tests.databases import url
+from tests.rating import house
 
-collect_ignore = [] if CHROMIUM or os.environ.get("CI") else ["test_browser.py", "test_switching.py", "test_remembering.py"]
+__all__ = ["house", "url"]  # fixtures of all tests
+
+collect_ignore = (
+    []
+    if CHROMIUM or os.environ.get("CI")
+    else ["test_browser.py", "test_switching.py", "test_remembering.py", "test_rating_page.py"]
+)
 
 
 def pytest_report_header() -> str:

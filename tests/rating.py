@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ def planted(
     }  # fmt: skip
     items = [(f"item-{number}", "rated", "") for number in range(rated)]
     items += [(f"{kind}-{number}", kind, expect) for number, (kind, expect) in enumerate(extras)]
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name, kind, expect in items:
         for opponent in ("=",) if kind == "trap" else opponents:
             shown = {"instruction": "Count the birds.", "language": "en", "expect": expect, "asked": [],
@@ -46,7 +47,7 @@ def planted(
             subject = "" if kind == "trap" else "ours"
             rows.append({"item": name, "kind": kind, "aspect": aspect, "subject": subject, "opponent": opponent,
                          "body": json.dumps(shown)})  # fmt: skip
-    return Prepared(study, body, rows, [])
+    return Prepared(study, {**body, "kinds": Counter(row["kind"] for row in rows)}, rows, [])
 
 
 async def plant(house: House, prepared: Prepared) -> str:
@@ -73,7 +74,7 @@ async def joined(house: House, number: int = 1, study: str = "study", code: str 
 
 
 async def following(house: House, rater: Rater, at: float = NOW) -> Given | None:
-    return await house.write(lambda connection: ballots.give(connection, rater, at))
+    return await house.write(lambda c: ballots.give(c, rater, ballots.open_study(c, rater.study), at))
 
 
 def ballot(given: Given, *answers: str, **changes: Any) -> Ballot:

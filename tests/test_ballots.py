@@ -18,8 +18,7 @@ from eval_ui.drawing import plan, swap
 from eval_ui.house import House
 from joyvl_app.errors import BadInput
 from joyvl_app.store.models import AssignmentRow, ComparisonRow, CorrectionRow, InvitationRow, RaterRow, VoteRow
-from tests.databases import url  # noqa: F401
-from tests.rating import NOW, ballot, cast, following, house, joined, owner, plant, planted, vote_all  # noqa: F401
+from tests.rating import NOW, ballot, cast, following, joined, owner, plant, planted, vote_all
 
 
 async def count(house: House, table: Any) -> int:
@@ -163,7 +162,7 @@ async def test_an_item_that_cannot_be_played_is_skipped_and_comes_no_more(house:
     await house.write(lambda c: ballots.skip(c, rater, given.id))
     rest = await vote_all(house, rater, "ours")
     assert len(rest) == 2 and given.id not in {one.id for one in rest}
-    assert await house.read(lambda c: ballots.settled(c, rater)) == 3
+    assert (await house.read(lambda c: ballots.course_of(c, rater, ballots.open_study(c, "study")))).done == 3
 
 
 async def test_the_least_rated_items_come_first_and_their_sides_alternate(house: House) -> None:
@@ -197,7 +196,7 @@ async def test_practice_comes_first_and_checks_lie_among_the_rest(house: House) 
     extras = (("practice", ""), ("trap", "tie"), ("trap", "left"), ("gold", "ours"))
     await plant(house, planted(rated=8, extras=extras))
     done = await vote_all(house, await joined(house), "ours")
-    assert [given.kind for given in done][0] == "practice" and Counter(given.kind for given in done) == {
+    assert done[0].kind == "practice" and Counter(given.kind for given in done) == {
         "practice": 1, "rated": 8, "trap": 2, "gold": 1,
     }  # fmt: skip
     assert done[1].kind == "rated"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from math import comb
+from typing import Any
 
 import krippendorff
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy.stats import binomtest
 from statsmodels.stats.proportion import proportion_confint
 
@@ -64,7 +66,7 @@ def test_alpha_says_nothing_where_there_is_nothing_to_agree_on() -> None:
     assert alpha(np.zeros(0, int), np.zeros(0, int)) is None
 
 
-def _interval(items: np.ndarray, raters: np.ndarray, hits: np.ndarray) -> tuple[float, float]:  # type: ignore[type-arg]
+def _interval(items: NDArray[Any], raters: NDArray[Any], hits: NDArray[Any]) -> tuple[float, float]:
     rows = np.ones((items.size, 1), bool)
     (interval,) = clustered(items, raters, rows, hits[:, None])
     assert interval is not None

@@ -32,13 +32,15 @@ _START_SECONDS = 60.0
 
 
 @contextmanager
-def served(**settings: str) -> Iterator[tuple[str, int]]:
-    """`python app.py` on a free port with these settings: its address and process id."""
+def served(*command: str, folder: Path | None = None, **settings: str) -> Iterator[tuple[str, int]]:
+    """`python app.py` (or another command) on a free port with these settings: its address and process id. Its data lie in
+    `folder`, or are gone at the end.
+    """
     port = _free_port()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as scratch:
         variables = {f"JOYVL_{name.upper()}": value for name, value in settings.items()}
-        environment = {**os.environ, "JOYVL_PORT": str(port), "JOYVL_DATA_DIR": folder, **variables}
-        process = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment)
+        environment = {**os.environ, "JOYVL_PORT": str(port), "JOYVL_DATA_DIR": str(folder or scratch), **variables}
+        process = subprocess.Popen([sys.executable, *(command or ("app.py",))], cwd=ROOT, env=environment)
         try:
             _wait_until_it_listens(port, process)
             yield f"http://127.0.0.1:{port}", process.pid
@@ -49,7 +51,7 @@ def served(**settings: str) -> Iterator[tuple[str, int]]:
 
 async def measure_served(clip: Path) -> dict[str, float]:
     """First event, event delay, HTTP answers while deciding, and resident memory, with one page watching `clip`."""
-    _playwright()
+    playwright_here()
     began = time.perf_counter()
     with served(decider="embedded") as (address, pid):
         started = time.perf_counter() - began
@@ -58,8 +60,8 @@ async def measure_served(clip: Path) -> dict[str, float]:
     return {"start_s": started, **figures}
 
 
-def _playwright() -> Any:
-    """Raises MissingPart naming what to install."""
+def playwright_here() -> Any:
+    """Playwright's entry. Raises MissingPart naming what to install."""
     try:
         from playwright.sync_api import sync_playwright
     except ImportError as error:
@@ -70,7 +72,7 @@ def _playwright() -> Any:
 
 
 def _watch_in_browser(address: str, pid: int) -> dict[str, float]:
-    sync_playwright = _playwright()
+    sync_playwright = playwright_here()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
         page = browser.new_page()
