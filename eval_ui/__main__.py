@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import os
 import sys
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
@@ -18,7 +17,6 @@ from joyvl_app.settings import load_settings
 
 R = TypeVar("R")
 _BAD_INPUT = 2
-_MOST_CODES = 1_000
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -53,6 +51,9 @@ def _parser() -> argparse.ArgumentParser:
     for command, state, help in (("close", "closed", "take no more votes"), ("reopen", "open", "take votes again")):
         one = _of_study(under, command, help)
         one.set_defaults(run=_with_house(lambda house, o, state=state: commands.set_state(house, o.study, state)))
+    deleting = _of_study(under, "delete", "delete a study and its clips")
+    deleting.add_argument("--with-votes", action="store_true", help="even if people have voted in it")
+    deleting.set_defaults(run=_with_house(lambda house, o: commands.delete(house, o.study, o.with_votes)))
     _add_invite(under)
     _add_transcribe(under)
     serving = under.add_parser("serve", help="the rating page alone")
@@ -70,7 +71,7 @@ def _add_create(under: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     creating.add_argument(
         "--system", action="append", required=True, metavar="DECIDER", help="twice or more; the first is the subject"
     )
-    creating.add_argument("--name", default="", help="the study's id (default: the systems' names)")
+    creating.add_argument("--name", default="", help="the study's id; raters see it (default: a random one)")
     creating.add_argument("--out", type=Path, help="folder for it (default: DATA_DIR/studies/NAME)")
     creating.add_argument("--most", type=int, default=20, metavar="N", help="cases at most (default: 20)")
     creating.add_argument("--only", default="", metavar="TEXT", help="only cases whose id contains this")
@@ -91,7 +92,7 @@ def _add_invite(under: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     inviting.add_argument("--codes", type=int, default=1, metavar="N", help="how many (default: 1)")
     inviting.add_argument("--uses", type=int, default=1, metavar="N", help="browsers that one code lets in (default: 1)")
     inviting.add_argument("--days", type=float, default=30, metavar="D", help="days until they expire (default: 30)")
-    inviting.set_defaults(run=_with_house(_invite))
+    inviting.set_defaults(run=_with_house(lambda house, o: commands.invite(house, o.study, o.codes, o.uses, o.days)))
 
 
 def _add_transcribe(under: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -106,10 +107,6 @@ def _of_study(under: argparse._SubParsersAction[argparse.ArgumentParser], comman
     parser = under.add_parser(command, help=help)
     parser.add_argument("study", help="its id")
     return parser
-
-
-async def _invite(house: House, options: argparse.Namespace) -> int:
-    return await commands.invite(house, options.study, options.codes, options.uses, time.time() + options.days * 86_400)
 
 
 def _with_house(work: Callable[..., Awaitable[int]]) -> Callable[[argparse.Namespace], int]:

@@ -1,4 +1,4 @@
-"""Raters, what they are given, and their votes. Every function works in the transaction that it is handed."""
+"""Raters and what they are given. Every function works in the transaction that it is handed."""
 
 from __future__ import annotations
 
@@ -6,34 +6,19 @@ import hashlib
 import json
 import random
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from eval_ui.drawing import plan, swap
-from eval_ui.studies import Answer, Kind
+from eval_ui.studies import Kind
 from joyvl_app.errors import BadInput
-from joyvl_app.store.models import AssignmentRow, ComparisonRow, CorrectionRow, InvitationRow, RaterRow, StudyRow, VoteRow
-from joyvl_app.store.repository import storable
+from joyvl_app.store.models import AssignmentRow, ComparisonRow, InvitationRow, RaterRow, StudyRow, VoteRow
 
-Device = Literal["phone", "tablet", "desktop", "unknown"]
-MOST_COMMENT = 1_000
-_WATCHED = 0.95  # of each side that must have played
-_HURRY = 0.9  # of the longer side's length that must have passed since it was given
-_SLACK = 0.5  # seconds
+Lock = Literal["", "shared", "alone"]
+MOST_RATERS = 20_000
 _A, _C, _R = AssignmentRow, ComparisonRow, RaterRow
-
-
-class AlreadyVoted(BadInput):
-    """There is a vote already, of another tab perhaps; `revision` is which."""
-
-    def __init__(self, revision: int) -> None:
-        super().__init__(
-            "You have rated this already, perhaps in another tab. Your first answer stands; you can go back and change it."
-        )
-        self.revision = revision
 
 
 @dataclass(frozen=True)
@@ -45,22 +30,6 @@ class Rater:
     number: int
     seed: int
     completion: str
-
-
-@dataclass(frozen=True)
-class Ballot:
-    """What a rater says of one assignment, as it stood on the page. `replaces` is the revision that a correction corrects."""
-
-    assignment: str
-    submission: str
-    quality: Answer
-    timing: Answer
-    overall: Answer
-    comment: str
-    watched: tuple[float, float]
-    spent: float
-    device: Device
-    replaces: int | None = None
 
 
 @dataclass(frozen=True)
@@ -89,13 +58,13 @@ def key_of(owner: str, study: str) -> str:
     return hashlib.sha256(f"{study}\n{owner}".encode()).hexdigest()
 
 
-def open_study(connection: Connection, study: str, alone: bool = False) -> dict[str, Any]:
-    """What a study shows; `alone`: no other process draws from it until this transaction ends.
+def open_study(connection: Connection, study: str, lock: Lock = "") -> dict[str, Any]:
+    """What a study shows. Until this transaction ends no other process changes it (`shared`), or even draws from it (`alone`).
 
     Raises BadInput when there is none or it is closed.
     """
     asked = select(StudyRow.body, StudyRow.state).where(StudyRow.id == study)
-    row = connection.execute(asked.with_for_update() if alone else asked).first()
+    row = connection.execute(asked.with_for_update(read=lock == "shared") if lock else asked).first()
     if row is None:
         raise BadInput("There is no such study.")
     if row.state != "open":
@@ -113,11 +82,13 @@ def rater_of(connection: Connection, study: str, owner: str) -> Rater | None:
 
 def join(connection: Connection, study: str, owner: str, code: str, now: float) -> Rater:
     """Take part; once joined, stay joined. Raises BadInput for a code that does not hold."""
-    body = open_study(connection, study, alone=True)
+    body = open_study(connection, study, "alone")
     if (known := rater_of(connection, study, owner)) is not None:
         return known
     invitation = _use(connection, study, code, now) if body["invitation"] else None
     last = connection.execute(select(func.max(_R.number)).where(_R.study_id == study)).scalar() or 0
+    if last >= MOST_RATERS:
+        raise BadInput("This study has as many raters as it can take. Thank you for wanting to help.")
     completion = body["completion"] or secrets.token_hex(5).upper()
     values = {
         "study_id": study, "key": key_of(owner, study), "number": last + 1, "seed": secrets.randbits(31), "joined": now,
@@ -130,8 +101,9 @@ def join(connection: Connection, study: str, owner: str, code: str, now: float) 
 
 
 def invite(connection: Connection, study: str, codes: int, most: int, expires: float) -> list[str]:
-    """New invitation codes; they are told here and never again."""
-    open_study(connection, study)
+    """New invitation codes; they are told here and never again. Raises BadInput where nobody is asked for one."""
+    if not open_study(connection, study)["invitation"]:
+        raise BadInput(f"The study {study} asks for no code: put `invitation: true` into its study.yaml and import it again.")
     made = [secrets.token_hex(4).upper() for _ in range(codes)]
     rows = [{"study_id": study, "digest": key_of(code, study), "expires": expires, "most": most} for code in made]
     connection.execute(insert(InvitationRow), rows)
@@ -156,57 +128,73 @@ def _use(connection: Connection, study: str, code: str, now: float) -> str:
 
 @dataclass(frozen=True)
 class Course:
-    """How far a rater has come: the kinds of their items in order, how many are through, seconds spent on each."""
+    """Where a rater is: how many items they were given, voted on and skipped, which sides, and seconds spent on each."""
 
     order: list[Kind]
-    done: int
+    given: int
+    voted: int
+    skipped: int
+    swapped: list[bool]
     pace: list[float]
+
+    @property
+    def done(self) -> bool:
+        return self.voted >= len(self.order)
 
 
 def course_of(connection: Connection, rater: Rater, body: dict[str, Any]) -> Course:
     """`body` is what `open_study` told."""
-    joined = select(_A.skipped, VoteRow.spent).outerjoin(VoteRow, VoteRow.assignment_id == _A.id).where(_A.rater_id == rater.id)
-    rows = connection.execute(joined).all()
+    joined = select(_A.swapped, _A.skipped, VoteRow.spent).outerjoin(VoteRow, VoteRow.assignment_id == _A.id)
+    rows = connection.execute(joined.where(_A.rater_id == rater.id)).all()
     pace = [float(row.spent) for row in rows if row.spent is not None]
-    through = sum(row.skipped or row.spent is not None for row in rows)
-    return Course(plan(rater.seed, body["per_rater"], body["kinds"]), through, pace)
+    skipped = sum(row.skipped and row.spent is None for row in rows)
+    order = plan(rater.seed, body["per_rater"], body["kinds"])
+    return Course(order, len(rows), len(pace), skipped, [row.swapped for row in rows], pace)
 
 
-def give(connection: Connection, rater: Rater, body: dict[str, Any], now: float) -> Given | None:
-    """The rater's open assignment, or a new one, drawn and stored; None when all of theirs are done."""
+def give(connection: Connection, rater: Rater, course: Course, now: float) -> Given | None:
+    """The rater's open assignment, or a new one, drawn and stored; None when all of theirs are done, or none is left to give.
+
+    In the place of a skipped item another one is given. `course` is of this transaction, the study locked by it.
+    """
     open_yet = (_A.rater_id == rater.id) & VoteRow.assignment_id.is_(None) & _A.skipped.is_(False)
     if (row := connection.execute(_given().where(open_yet).order_by(_A.number).limit(1)).first()) is not None:
         return _shown(row)
-    sides = connection.execute(select(_A.swapped).where(_A.rater_id == rater.id)).scalars().all()
-    order = plan(rater.seed, body["per_rater"], body["kinds"])
-    return _draw(connection, rater, order[len(sides)], sides, now) if len(sides) < len(order) else None
+    for kind in dict.fromkeys(course.order[course.given - course.skipped :]):
+        if (drawn := _draw(connection, rater, kind, course, now)) is not None:
+            return drawn
+    return None
 
 
-def _draw(connection: Connection, rater: Rater, kind: Kind, sides: Sequence[bool], now: float) -> Given | None:
-    """The least rated comparison of a kind that this rater has not had; `sides` are those of their items so far."""
-    had = select(_A.comparison_id).where(_A.rater_id == rater.id)
-    free = select(_C.id, _C.aspect, _C.body, _C.drawn, _C.swapped).where(
-        _C.study_id == rater.study, _C.kind == kind, _C.id.not_in(had)
-    )
-    row = connection.execute(free.order_by(_C.votes, _C.drawn, func.random()).limit(1)).first()
+def _draw(connection: Connection, rater: Rater, kind: Kind, course: Course, now: float) -> Given | None:
+    """The least rated comparison of a kind that this rater has not had; one of an item that they have not seen, if there is one:
+    who comes twice in an item is the subject.
+    """
+    mine = select(_C.id, _C.item).join(AssignmentRow, _A.comparison_id == _C.id).where(_A.rater_id == rater.id).subquery()
+    seen = _C.item.in_(select(mine.c.item))
+    free = select(_C.id, _C.aspect, _C.body, _C.drawn, _C.swapped)
+    free = free.where(_C.study_id == rater.study, _C.kind == kind, _C.id.not_in(select(mine.c.id)))
+    row = connection.execute(free.order_by(seen, _C.votes, _C.drawn, func.random()).limit(1)).first()
     if row is None:
         return None
-    swapped = swap((row.drawn, row.swapped), (len(sides), sum(sides)), random.Random())
+    swapped = swap((row.drawn, row.swapped), (course.given, sum(course.swapped)), random.Random())
     name, left, right = (secrets.token_urlsafe(16) for _ in range(3))
     values = {
-        "id": name, "rater_id": rater.id, "comparison_id": row.id, "number": len(sides), "swapped": swapped, "left": left,
+        "id": name, "rater_id": rater.id, "comparison_id": row.id, "number": course.given, "swapped": swapped, "left": left,
         "right": right, "drawn": now,
     }  # fmt: skip
     connection.execute(insert(AssignmentRow).values(values))
     counts = {"drawn": _C.drawn + 1, "swapped": _C.swapped + int(swapped)}
     connection.execute(update(ComparisonRow).where(_C.id == row.id).values(counts))
-    return Given(name, len(sides), kind, row.aspect, json.loads(row.body), swapped, left, right, None)
+    return Given(name, course.given, kind, row.aspect, json.loads(row.body), swapped, left, right, None)
 
 
 def skip(connection: Connection, rater: Rater, assignment: str) -> None:
-    """Leave out what cannot be played in this browser; a vote that there is stands."""
-    mine = (_A.id == assignment) & (_A.rater_id == rater.id)
-    connection.execute(update(AssignmentRow).where(mine).values(skipped=True))
+    """Leave out what cannot be played in this browser. Raises BadInput when it is not theirs, or has a vote."""
+    unvoted = _A.id.not_in(select(VoteRow.assignment_id))
+    mine = (_A.id == assignment) & (_A.rater_id == rater.id) & unvoted
+    if not connection.execute(update(AssignmentRow).where(mine).values(skipped=True)).rowcount:
+        raise BadInput("There is no such item to skip among yours.")
 
 
 def given(connection: Connection, rater: Rater, number: int) -> Given:
@@ -215,61 +203,6 @@ def given(connection: Connection, rater: Rater, number: int) -> Given:
     if row is None:
         raise BadInput("There is no such item among yours.")
     return _shown(row)
-
-
-def cast(connection: Connection, rater: Rater, ballot: Ballot, now: float) -> int:
-    """Store a vote or its correction; returns its revision. The same submission twice is stored once.
-
-    Raises BadInput when it is not this rater's, comes too early, or the study is closed; AlreadyVoted when there is one.
-    """
-    open_study(connection, rater.study)
-    of_rater = _A.rater_id == rater.id
-    asked = (
-        select(_A.drawn, _C.id, _C.body)
-        .join(ComparisonRow, _C.id == _A.comparison_id)
-        .where(_A.id == ballot.assignment, of_rater)
-    )
-    row = connection.execute(asked.with_for_update(of=AssignmentRow)).first()  # two processes may be sent the same
-    if row is None:
-        raise BadInput("This item was not given to you. Please reload the page.")
-    held = connection.execute(select(VoteRow).where(VoteRow.assignment_id == ballot.assignment)).mappings().first()
-    if held is None:
-        _refuse_unwatched(json.loads(row.body)["sides"], ballot, now - row.drawn)
-        connection.execute(insert(VoteRow).values(_values(ballot, 0, now)))
-        connection.execute(update(ComparisonRow).where(_C.id == row.id).values(votes=_C.votes + 1))
-        return 0
-    if held["submission"] == ballot.submission or _was_corrected(connection, ballot):
-        return int(held["revision"])
-    if ballot.replaces != held["revision"]:
-        raise AlreadyVoted(int(held["revision"]))
-    connection.execute(insert(CorrectionRow).values(**held))
-    revision = int(held["revision"]) + 1
-    connection.execute(update(VoteRow).where(VoteRow.assignment_id == ballot.assignment).values(_values(ballot, revision, now)))
-    return revision
-
-
-def _refuse_unwatched(sides: list[dict[str, Any]], ballot: Ballot, passed: float) -> None:
-    """The page keeps the vote locked until both sides have played; this is for pages that do not."""
-    lengths = [side["seconds"] for side in sides]
-    short = any(watched < _WATCHED * min(lengths) - _SLACK for watched in ballot.watched)
-    if short or passed < _HURRY * max(lengths) - _SLACK:
-        raise BadInput("Please let both sides play to the end first.")
-
-
-def _was_corrected(connection: Connection, ballot: Ballot) -> bool:
-    """A late repetition of what has been corrected since."""
-    row = CorrectionRow
-    same = select(row.revision).where(row.assignment_id == ballot.assignment, row.submission == ballot.submission)
-    return connection.execute(same).first() is not None
-
-
-def _values(ballot: Ballot, revision: int, now: float) -> dict[str, Any]:
-    told = {field.name: getattr(ballot, field.name) for field in fields(ballot)}
-    left, right = told.pop("watched")
-    del told["replaces"]
-    told["assignment_id"] = told.pop("assignment")
-    told["comment"] = storable(told["comment"])[:MOST_COMMENT]
-    return {**told, "watched_left": left, "watched_right": right, "revision": revision, "at": now}
 
 
 def _given() -> Any:

@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 
 from joyvl_app.errors import Busy, ProviderFailed
 from joyvl_app.store.database import WRITES, reason
@@ -59,22 +59,24 @@ class BallotBox:
             self._write([(work, future) for work, future in batch if future.set_running_or_notify_cancel()])
 
     def _write(self, batch: list[tuple[Work[Any], Future[Any]]]) -> None:
-        settled: list[tuple[Future[Any], Any, Exception | None]] = []
+        """All together; where that cannot be done, each alone, so that one does not keep the others from being stored."""
         try:
-            with self._engine.execution_options(**{WRITES: True}).begin() as connection:
-                for work, future in batch:
-                    settled.append((future, *_tried(connection, work)))
+            settled = self._together(batch)
         except Exception as error:
-            told = reason(error) if isinstance(error, DBAPIError) else type(error).__name__
-            fault = ProviderFailed(f"It could not be stored ({told}). Nothing is lost: it is kept in this page, try again.")
-            for _, future in batch:
-                future.set_exception(fault)
-            return
+            if len(batch) > 1:
+                for one in batch:
+                    self._write([one])
+                return
+            settled = [(batch[0][1], None, _fault(error))]
         for future, result, failed in settled:
             if failed:
                 future.set_exception(failed)
             else:
                 future.set_result(result)
+
+    def _together(self, batch: list[tuple[Work[Any], Future[Any]]]) -> list[tuple[Future[Any], Any, Exception | None]]:
+        with self._engine.execution_options(**{WRITES: True}).begin() as connection:
+            return [(future, *_tried(connection, work)) for work, future in batch]
 
 
 def _tried(connection: Connection, work: Work[Any]) -> tuple[Any, Exception | None]:
@@ -82,6 +84,9 @@ def _tried(connection: Connection, work: Work[Any]) -> tuple[Any, Exception | No
     savepoint = connection.begin_nested()
     try:
         result = work(connection)
+    except (DataError, IntegrityError, ProgrammingError) as error:
+        savepoint.rollback()
+        return None, _fault(error)
     except DBAPIError:
         raise  # its own savepoints may be gone with a full disk
     except Exception as error:
@@ -89,3 +94,8 @@ def _tried(connection: Connection, work: Work[Any]) -> tuple[Any, Exception | No
         return None, error
     savepoint.commit()
     return result, None
+
+
+def _fault(error: Exception) -> ProviderFailed:
+    told = reason(error) if isinstance(error, DBAPIError) else type(error).__name__
+    return ProviderFailed(f"It could not be stored ({told}). Nothing is lost: it is kept in this page, try again.")

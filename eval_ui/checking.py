@@ -49,6 +49,12 @@ class Checked:
     def seconds(self) -> float:
         return max(side.cut.seconds for side in self.sides.values())
 
+    @property
+    def blind(self) -> bool:
+        """Whether nothing but the words tells the sides apart: all show the same scene, or all a cut of somebody's screen."""
+        sides = list(self.sides.values())
+        return all(side.blind for side in sides) and len({side.path if side.cut.crop is None else None for side in sides}) == 1
+
 
 @dataclass
 class Report:
@@ -59,7 +65,7 @@ class Report:
 
     @property
     def blind(self) -> bool:
-        return all(side.blind for checked in self.items for side in checked.sides.values())
+        return all(checked.blind for checked in self.items)
 
 
 def check(study: Study) -> Report:
@@ -73,10 +79,18 @@ def check(study: Study) -> Report:
             report.notes += _notes(checked)
         except BadInput as error:
             faults.append(f"item {item.id}: {str(error).rstrip('.')}")
+    report.notes += _notes_of_study(study)
     if faults:
         more = f"\n… and {len(faults) - _MOST_TOLD} more" if len(faults) > _MOST_TOLD else ""
         raise BadInput("The study cannot be shown:\n" + "\n".join(faults[:_MOST_TOLD]) + more)
     return report
+
+
+def _notes_of_study(study: Study) -> list[str]:
+    notes = [f"raters will read the name of a system: “{text[:80]}”" for text in study.spec.telling]
+    if sum(item.kind == "trap" for item in study.spec.items) == 1:
+        notes.append("one attention check flags nobody: a rater is flagged who fails two")
+    return notes
 
 
 def _sides(study: Study, item: Item, look: _Look) -> Checked:
@@ -98,36 +112,34 @@ def _side(study: Study, item: Item, name: str, side: Side, clip: Cut | None, loo
 def _recording(study: Study, item: Item, side: Side, clip: Cut | None, about: Probe) -> Shown:
     """A recording shows whose app it is; what hides that is the clip, or the recording's scene, under written-down turns."""
     length = clip.seconds if clip else (item.end - item.start if item.end else about.seconds - side.offset)
-    end = min(about.seconds, side.offset + length)
-    if end - side.offset < _SHORTEST:
-        raise BadInput(
-            f"{side.recording} is over {about.seconds:.1f} s after its start, and the item begins at {side.offset:g} s"
-        )
-    turns = read_captions(study.path(side.turns), side.offset, end - side.offset) if side.turns else []
+    cut = _bounded(Cut(side.offset, min(about.seconds, side.offset + length), side.crop), side.recording, about)
+    turns = read_captions(study.path(side.turns), side.offset, cut.seconds) if side.turns else []
     turns = blotted(turns, study.spec.hide)
     if turns and clip and not side.crop:
         return Shown(study.path(item.clip), clip, turns, False, True)
-    cut = Cut(side.offset, end, side.crop)
     return Shown(study.path(side.recording), cut, turns, not turns, bool(turns and side.crop))
 
 
 def _trap(study: Study, item: Item, about: Probe) -> Checked:
-    """The same clip twice, with the answer to give standing under both."""
-    cut = _stretch(item, about)
-    caption = Caption(
-        min(1.0, cut.seconds / 4), cut.seconds, f"Attention check: please answer all three questions with {_TRAP[item.expect]}"
-    )
-    shown = Shown(study.path(item.clip), cut, [caption], False, True)
-    return Checked(item, {"": shown, "=": shown})
+    """The same clip twice, with the answer to give standing under both; a little later on the right, lest the files be equal."""
+    cut, path = _stretch(item, about), study.path(item.clip)
+    told = f"Attention check: please answer all three questions with {_TRAP[item.expect]}"
+    starts = (min(1.0, cut.seconds / 4), min(1.2, cut.seconds / 3))
+    shown = [Shown(path, cut, [Caption(start, cut.seconds, told)], False, True) for start in starts]
+    return Checked(item, dict(zip(("", "="), shown, strict=True)))
 
 
 def _stretch(item: Item, about: Probe) -> Cut:
     end = about.seconds if item.end is None else item.end
     if item.start >= about.seconds or end > about.seconds + 0.5:
         raise BadInput(f"{item.clip} ends at {about.seconds:.1f} s, before the item does")
-    cut = Cut(item.start, min(end, about.seconds))
+    return _bounded(Cut(item.start, min(end, about.seconds)), item.clip, about)
+
+
+def _bounded(cut: Cut, name: str, about: Probe) -> Cut:
     if not _SHORTEST <= cut.seconds <= _LONGEST:
-        raise BadInput(f"an item plays {_SHORTEST:g} to {_LONGEST:g} s, this one {cut.seconds:.1f} s")
+        lasts = f"{name} ends at {about.seconds:.1f} s, and {max(0.0, cut.seconds):.1f} s of it would be shown"
+        raise BadInput(f"{lasts}; an item plays {_SHORTEST:g} to {_LONGEST:g} s")
     return cut
 
 

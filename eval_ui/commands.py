@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import secrets
+import time
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, func, select
 
-from eval_ui import ballots
+from eval_ui import ballots, keeping
 from eval_ui.house import House
 from eval_ui.studies import read_study
 from eval_ui.tally import read_tally
@@ -19,19 +21,21 @@ from joyvl_app.errors import BadInput
 from joyvl_app.settings import Settings, load_settings
 from joyvl_app.store.models import RaterRow, StudyRow
 
-_MOST_CODES, _MOST_USES, _MOST_CASES = 1_000, 100_000, 1_000
+_MOST_CODES, _MOST_USES, _MOST_DAYS, _MOST_CASES = 1_000, 100_000, 3_650, 1_000
 
 
 async def create(house: House, options: argparse.Namespace) -> int:
     """Runs, study folder, import: all at once."""
-    from eval_ui.creating import chosen_cases, create
+    from eval_ui.creating import check_plan, chosen_cases, create
     from joyvl_app.evals.suite import load_suite
 
     if not 1 <= options.most <= _MOST_CASES or not 1 <= options.jobs <= 64:
         raise BadInput(f"--most is between 1 and {_MOST_CASES}, --jobs between 1 and 64.")
-    name = options.name or "-".join(options.system)
+    name = options.name or f"study-{secrets.token_hex(3)}"
     settings, console = house.settings, Console(stderr=True)
     folder: Path = options.out or settings.data_dir / "studies" / name
+    check_plan(name, list(dict.fromkeys(options.system)), folder)
+    await house.read(lambda connection: _refuse_taken(connection, name))
     with console.status("reading cases, rendering clips that are not in the cache"):
         suite = await asyncio.to_thread(load_suite, options.cases, settings.data_dir / "cache")
     suite.cases = [case for case in suite.cases if options.only in case.id]
@@ -40,6 +44,11 @@ async def create(house: House, options: argparse.Namespace) -> int:
     study = await asyncio.to_thread(create, name, suite, cases, systems, settings, folder, options.jobs, print)
     print(f"The study lies in {folder}; edit its study.yaml and import it again as you like, until somebody has voted.")
     return await _taken_in(house, study)
+
+
+def _refuse_taken(connection: Connection, name: str) -> None:
+    if connection.execute(select(StudyRow.id).where(StudyRow.id == name)).first():
+        raise BadInput(f"There is a study {name} already; give another --name.")
 
 
 async def take_in(house: House, path: Path) -> int:
@@ -129,18 +138,21 @@ async def export_votes(house: House, study: str, folder: Path, form: str, names:
 
 
 async def set_state(house: House, study: str, state: str) -> int:
-    def work(connection: Connection) -> int:
-        return connection.execute(update(StudyRow).where(StudyRow.id == study).values(state=state)).rowcount
-
-    if not await house.write(work):
-        raise BadInput(f"There is no study {study}.")
+    await house.write(lambda connection: keeping.set_state(connection, study, state))
     print(f"The study {study} is {state}.")
     return 0
 
 
-async def invite(house: House, study: str, codes: int, uses: int, expires: float) -> int:
-    if not 1 <= codes <= _MOST_CODES or not 1 <= uses <= _MOST_USES:
-        raise BadInput(f"--codes is between 1 and {_MOST_CODES}, --uses between 1 and {_MOST_USES}.")
+async def delete(house: House, study: str, with_votes: bool) -> int:
+    await house.delete(study, with_votes)
+    print(f"The study {study} and its clips are deleted.")
+    return 0
+
+
+async def invite(house: House, study: str, codes: int, uses: int, days: float) -> int:
+    if not 1 <= codes <= _MOST_CODES or not 1 <= uses <= _MOST_USES or not 0 < days <= _MOST_DAYS:
+        raise BadInput(f"--codes is 1 to {_MOST_CODES}, --uses 1 to {_MOST_USES}, --days above 0 and at most {_MOST_DAYS}.")
+    expires = time.time() + days * 86_400
     for code in await house.write(lambda connection: ballots.invite(connection, study, codes, uses, expires)):
         print(code)
     return 0

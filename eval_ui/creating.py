@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ import av
 import yaml
 
 from eval_ui.media import Cut, encode
-from eval_ui.studies import Study, read_study
+from eval_ui.studies import ID, Study, read_study
 from joyvl_app.build import DECIDERS
 from joyvl_app.domain import Image
 from joyvl_app.errors import BadInput
@@ -42,17 +43,26 @@ def chosen_cases(suite: Suite, most: int) -> list[Case]:
     return turns[:most]
 
 
+def check_plan(name: str, systems: Sequence[str], folder: Path) -> None:
+    """All that can be wrong before a clip is looked at. Raises BadInput or MissingPart."""
+    for system in systems:
+        DECIDERS.check(system)
+    if len(set(systems)) < 2:
+        raise BadInput("A comparison needs two systems: give --system twice, for example embedded and turn_based.")
+    if not re.fullmatch(ID, name):
+        raise BadInput("A study's name is made of letters, digits, points and dashes, 64 at most: it stands in addresses.")
+    if any(system in name for system in systems):
+        raise BadInput("Raters see the study's name; it must not name the systems that they compare.")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise BadInput(f"The folder {folder} is not empty; give another one with --out.")
+
+
 def create(
     name: str, suite: Suite, cases: Sequence[Case], systems: Sequence[str], settings: Settings, folder: Path, processes: int,
     told: Callable[[str], None],
 ) -> Study:  # fmt: skip
     """Run `systems` on the cases and write a study into `folder`. Raises BadInput or MissingPart before anything runs."""
-    for system in systems:
-        DECIDERS.check(system)
-    if len(set(systems)) < 2:
-        raise BadInput("A comparison needs two systems: give --system twice, for example embedded and turn_based.")
-    if folder.exists() and any(folder.iterdir()):
-        raise BadInput(f"The folder {folder} is not empty; give another one with --out.")
+    check_plan(name, systems, folder)
     jobs = [Job(case, suite.clips[case.clip], system, 0.0, folder / "logs") for system in systems for case in cases]
     failed: list[str] = []
 
@@ -69,7 +79,7 @@ def create(
     items = [_item(case, suite, systems, folder) for case in kept]
     rated, practice = (items[:-1], [_practice(items[-1])]) if len(items) >= _ENOUGH else (items, [])
     spec = {
-        "id": name, "title": {"en": f"Which assistant is more present? ({name})", "zh": f"哪个助手更在场？（{name}）"},
+        "id": name, "title": {"en": "Which assistant is more present?", "zh": "哪个助手更在场？"},
         "subject": systems[0], "per_rater": min(20, len(rated) * (len(systems) - 1)),
         "items": [*practice, *rated, *_traps(rated)],
     }  # fmt: skip

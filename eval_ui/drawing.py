@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from eval_ui.studies import Kind
 
+_CHECKS = 2  # attention checks that a rater gets where there are so many
 _STICK = 2  # how far a rater's left and right may come apart before chance ends
 
 
@@ -17,9 +18,12 @@ def plan(seed: int, per_rater: int, there: Mapping[str, int]) -> list[Kind]:
     """
     chance = random.Random(seed)
     kinds = _some("rated", min(per_rater, there.get("rated", 0)))
-    checks = _some("gold", there.get("gold", 0)) + _some("trap", there.get("trap", 0))
-    chance.shuffle(checks)
-    for kind in checks[: max(1, len(kinds) // 2)]:
+    traps, golds = there.get("trap", 0), there.get("gold", 0)
+    least = _some("trap", min(traps, _CHECKS))  # fewer could never flag anybody
+    more = _some("gold", golds) + _some("trap", traps - len(least))
+    chance.shuffle(more)
+    checks = least + more[: max(0, len(kinds) // 2 - len(least))]
+    for kind in checks:
         kinds.insert(chance.randint(1, len(kinds)), kind)
     return _some("practice", there.get("practice", 0)) + kinds
 

@@ -24,9 +24,13 @@ def records(tally: Tally, names: bool) -> list[dict[str, Any]]:
 
     A rater is a number within the study; the cookie that they were known by is not in it.
     """
+    return _rows(tally, tally.votes, names)
+
+
+def _rows(tally: Tally, votes: Sequence[Vote], names: bool) -> list[dict[str, Any]]:
     called = _names(tally, names)
     flagged = {number for number, one in tally.panel.items() if one.flagged}
-    return [_record(tally.study, vote, called, vote.rater in flagged) for vote in tally.votes]
+    return [_record(tally.study, vote, called, vote.rater in flagged) for vote in votes]
 
 
 def packed(tally: Tally, names: bool, formats: Sequence[str] = FORMATS) -> dict[str, bytes]:
@@ -34,7 +38,8 @@ def packed(tally: Tally, names: bool, formats: Sequence[str] = FORMATS) -> dict[
     rows = records(tally, names)
     writers = {"jsonl": _jsonl, "csv": _csv, "parquet": _parquet}
     files = {f"data/votes.{name}" if name == "parquet" else f"votes.{name}": writers[name](rows) for name in formats}
-    return {"README.md": _card(tally, rows, names, formats).encode(), **files}
+    earlier = {"corrected.jsonl": _jsonl(_rows(tally, tally.corrections, names))} if tally.corrections else {}
+    return {"README.md": _card(tally, rows, names, formats).encode(), **files, **earlier}
 
 
 def export(tally: Tally, folder: Path, names: bool, formats: Sequence[str] = FORMATS) -> list[Path]:
@@ -58,10 +63,7 @@ def zipped(tally: Tally, names: bool) -> bytes:
 
 
 def _names(tally: Tally, shown: bool) -> dict[str, str]:
-    systems = sorted({tally.about["subject"], *(vote.opponent for vote in tally.votes if vote.kind != "trap")})
-    if shown:
-        return {name: name for name in systems}
-    return {name: f"system {_letters(number)}" for number, name in enumerate(systems)}
+    return {name: name if shown else f"system {_letters(number)}" for number, name in enumerate(tally.systems)}
 
 
 def _letters(number: int) -> str:
@@ -137,7 +139,8 @@ def _card(tally: Tally, rows: list[dict[str, Any]], names: bool, formats: Sequen
         f"practice, gold, attention checks, and {len(flagged)} raters who failed two attention checks (`rater_flagged`).",
         f"The study is {tally.state}.", "",
         "`*_answer` is what was clicked (left, right, tie, both_bad), `*_winner` the system that it means. A rater is a number;",
-        "no name, address or cookie is in the data. Comments are as their writers left them.", "",
+        "no name, address or cookie is in the data. Comments are as their writers left them. What a vote was before it was",
+        "corrected stands in corrected.jsonl.", "",
         "| aspect | opponent | votes | win | tie | both bad | loss | win share, 95% Wilson |", "|---" * 8 + "|",
     ]  # fmt: skip
     for cell in cells(counted):

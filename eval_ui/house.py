@@ -13,7 +13,8 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from eval_ui.box import BallotBox
-from eval_ui.importing import Progress, prepare_study, write_study
+from eval_ui.importing import Prepared, Progress, digest_of, prepare_study
+from eval_ui.keeping import delete_study, drop_media, fetch_media, keep_media, media_names, refuse_change, write_study
 from eval_ui.studies import Study
 from joyvl_app.clock import RealClock
 from joyvl_app.errors import BadInput, ProviderFailed
@@ -67,13 +68,39 @@ class House:
 
     async def take_in(self, study: Study, progress: Progress = lambda told: None) -> tuple[str, list[str]]:
         """Import a study: what was done, and what its maker should know. Raises BadInput; then nothing has changed."""
-        voices = Voices(self.settings, RealClock())
+        digest, name = await asyncio.to_thread(digest_of, study), study.spec.id
+        if await self.write(lambda connection: refuse_change(connection, name, digest)):
+            return f"The study {name} is there already, exactly like this.", []
+        voices, before = Voices(self.settings, RealClock()), await self.read(media_names)
         try:
             most = self.settings.rating_mb << 20
             prepared = await prepare_study(study, self.media, most, voices.chain(), progress)
         finally:
             await voices.aclose()
-        return await self.write(lambda connection: write_study(connection, prepared, time.time())), prepared.notes
+        try:
+            told = await self.write(lambda connection: self._written(connection, prepared))
+        finally:  # of a study that was refused, or that replaced another
+            await self.write(lambda connection: drop_media(connection, self.media, before | set(prepared.fresh)))
+        return told, prepared.notes
+
+    def _written(self, connection: Connection, prepared: Prepared) -> str:
+        told = write_study(connection, prepared, time.time())
+        if connection.dialect.name != "sqlite":
+            keep_media(connection, self.media, media_names(connection))
+        return told
+
+    async def delete(self, study: str, with_votes: bool) -> None:
+        """Raises BadInput when there is no such study, or it has votes and these are not to go too."""
+        before = await self.read(media_names)
+        await self.write(lambda connection: delete_study(connection, study, with_votes))
+        await self.write(lambda connection: drop_media(connection, self.media, before))
+
+    async def clip(self, name: str) -> Path | None:
+        """Where a clip lies; fetched from the database if this disk has lost it."""
+        path = self.media / name
+        if path.is_file() or await self.read(lambda connection: fetch_media(connection, self.media, name)):
+            return path
+        return None
 
     async def aclose(self) -> None:
         await asyncio.to_thread(self._box.close)

@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select
-
 from eval_ui.captions import spoken
 from eval_ui.checking import Checked, Report, Shown, check
 from eval_ui.media import prepare, probe, sound_of
@@ -23,23 +21,33 @@ from eval_ui.studies import Study
 from joyvl_app.domain import Pcm
 from joyvl_app.errors import BadInput, JoyError
 from joyvl_app.ports import Synthesizer
-from joyvl_app.store.models import AssignmentRow, ComparisonRow, RaterRow, StudyRow, VoteRow
 
 Progress = Callable[[str], None]
+_MAKE = 1  # counts up when the same files would be made ready otherwise
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A study whose media lie ready: rows to be written."""
+    """A study whose media lie ready: rows to be written. `fresh` are the files that were not there before."""
 
     id: str
+    digest: str
     body: dict[str, Any]
     comparisons: list[dict[str, Any]]
     notes: list[str]
+    fresh: tuple[str, ...] = ()
 
-    @property
-    def digest(self) -> str:
-        return hashlib.sha256(json.dumps([self.body, self.comparisons], sort_keys=True).encode()).hexdigest()
+
+def digest_of(study: Study) -> str:
+    """What tells an edited study from the same one: its file, and all files that it names."""
+    hashed = hashlib.sha256(f"{_MAKE}\n{study.spec.model_dump_json()}".encode())
+    for path in sorted({study.path(name) for item in study.spec.items for name in item.files}):
+        try:
+            with path.open("rb") as file:
+                hashed.update(hashlib.file_digest(file, "sha256").digest())
+        except OSError:
+            hashed.update(b"missing")  # checking tells it
+    return hashed.hexdigest()
 
 
 async def prepare_study(
@@ -51,12 +59,13 @@ async def prepare_study(
     with _workshop(media) as work:
         for number, checked in enumerate(report.items, 1):
             progress(f"{number} of {len(report.items)}: {checked.item.id}")
+            sounds = await _voices(checked, voices if study.spec.voice else (), report.notes)
             for name, shown in checked.sides.items():
-                voice = await _voice(checked, shown, voices if study.spec.voice else ())
-                sides[checked.item.id, name] = await asyncio.to_thread(_made, shown, voice, work)
-        await asyncio.to_thread(_move, work, media, most_bytes)
+                sides[checked.item.id, name] = await asyncio.to_thread(_made, shown, sounds[name], work)
+        fresh = await asyncio.to_thread(_move, work, media, most_bytes)
     rows = _comparisons(study, report, sides)
-    return Prepared(study.spec.id, _body(study, report, rows), rows, report.notes)
+    digest = await asyncio.to_thread(digest_of, study)
+    return Prepared(study.spec.id, digest, _body(study, report, rows), rows, report.notes, fresh)
 
 
 @contextmanager
@@ -70,42 +79,23 @@ def _workshop(media: Path) -> Iterator[Path]:
         raise BadInput(f"The study's clips cannot be stored: {error.strerror}. Nothing was written.") from error
 
 
-def write_study(connection: Connection, prepared: Prepared, now: float) -> str:
-    """Write a study, open for votes; returns what was done. Raises BadInput when another one of its name has votes."""
-    held = connection.execute(select(StudyRow.digest).where(StudyRow.id == prepared.id)).scalar()
-    if held == prepared.digest:
-        return f"The study {prepared.id} is there already, exactly like this."
-    if held is not None:
-        _refuse_change(connection, prepared.id)
-        connection.execute(delete(StudyRow).where(StudyRow.id == prepared.id))
-    row = {"id": prepared.id, "body": json.dumps(prepared.body), "digest": prepared.digest, "state": "open", "created": now}
-    connection.execute(insert(StudyRow), row)
-    connection.execute(insert(ComparisonRow), [{"study_id": prepared.id, **comparison} for comparison in prepared.comparisons])
-    return f"The study {prepared.id} is open: {len(prepared.comparisons)} comparisons."
-
-
-def _refuse_change(connection: Connection, study_id: str) -> None:
-    """Votes belong to what was voted on."""
-    of_study = select(RaterRow.id).where(RaterRow.study_id == study_id)
-    joined = select(func.count()).select_from(VoteRow).join(AssignmentRow, AssignmentRow.id == VoteRow.assignment_id)
-    votes = connection.execute(joined.where(AssignmentRow.rater_id.in_(of_study))).scalar_one()
-    if votes:
-        raise BadInput(
-            f"The study {study_id} has {votes} votes and cannot be changed: give the new one another id. Nothing was written."
-        )
+async def _voices(checked: Checked, voices: tuple[Synthesizer, ...], notes: list[str]) -> dict[str, Pcm | None]:
+    """What each side sounds like. Where a voice fails for one of them, none has it: a silent side would be another side."""
+    try:
+        return {name: await _voice(checked, shown, voices) for name, shown in checked.sides.items()}
+    except JoyError as error:
+        notes.append(f"item {checked.item.id}: its sides have no voice, only captions: {error}")
+        return dict.fromkeys(checked.sides)
 
 
 async def _voice(checked: Checked, shown: Shown, voices: tuple[Synthesizer, ...]) -> Pcm | None:
-    """What the side sounds like: its turns read aloud, else the file's own sound."""
+    """A side's turns read aloud, else its file's own sound."""
     own = await asyncio.to_thread(_own_sound, shown)
     voice = next((each for each in voices if each.audible and checked.item.language in each.languages), None)
-    if own is not None or voice is None or not shown.turns or checked.item.kind == "trap":
+    if own is not None or voice is None or not shown.turns:
         return own
-    try:
-        await voice.start()
-        return await spoken(shown.turns, shown.cut.seconds, voice)
-    except JoyError:  # captions remain
-        return None
+    await voice.start()
+    return await spoken(shown.turns, shown.cut.seconds, voice)
 
 
 def _own_sound(shown: Shown) -> Pcm | None:
@@ -119,7 +109,7 @@ def _made(shown: Shown, voice: Pcm | None, work: Path) -> dict[str, Any]:
     return {"media": name, "seconds": round(seconds, 2), "turns": turns, "sound": voice is not None and bool(voice.any())}
 
 
-def _move(work: Path, media: Path, most_bytes: int) -> None:
+def _move(work: Path, media: Path, most_bytes: int) -> tuple[str, ...]:
     made = [path for path in work.iterdir() if not (media / path.name).exists()]
     held = sum(path.stat().st_size for path in media.iterdir() if path.is_file())
     if (whole := held + sum(path.stat().st_size for path in made)) > most_bytes:
@@ -129,19 +119,16 @@ def _move(work: Path, media: Path, most_bytes: int) -> None:
         )
     for path in made:
         shutil.move(path, media / path.name)
+    return tuple(path.name for path in made)
 
 
 def _body(study: Study, report: Report, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """What raters are shown of the study."""
     spec = study.spec
-    texts = {
-        name: words.model_dump() if words else None
-        for name, words in (("title", spec.title), ("consent", spec.consent), ("guide", spec.guide))
-    }
+    texts = {name: words.model_dump() if (words := getattr(spec, name)) else None for name in ("title", "consent", "guide")}
     return {
         **texts, "subject": spec.subject, "per_rater": spec.per_rater, "invitation": spec.invitation,
-        "completion": spec.completion, "blind": report.blind,
-        "kinds": Counter(row["kind"] for row in rows),
+        "completion": spec.completion, "blind": report.blind, "kinds": Counter(row["kind"] for row in rows),
         "seconds": round(sum(item.seconds for item in report.items) / len(report.items), 1),
     }  # fmt: skip
 
@@ -152,20 +139,13 @@ def _comparisons(study: Study, report: Report, sides: dict[tuple[str, str], dict
         item = checked.item
         subject = "" if item.kind == "trap" else study.spec.subject
         for opponent in checked.sides:
-            if opponent != subject:
-                body = {
-                    "instruction": item.instruction, "language": item.language, "expect": item.expect,
-                    "asked": [(said.t, said.text) for said in item.asked],
-                    "sides": [sides[item.id, subject], sides[item.id, opponent]],
-                }  # fmt: skip
-                rows.append(
-                    {
-                        "item": item.id,
-                        "kind": item.kind,
-                        "aspect": item.aspect,
-                        "subject": subject,
-                        "opponent": opponent,
-                        "body": json.dumps(body),
-                    }
-                )
+            if opponent == subject or (item.kind == "gold" and item.expect not in (subject, opponent)):
+                continue  # between these two nobody must win
+            body = {
+                "instruction": item.instruction, "language": item.language, "expect": item.expect,
+                "asked": [(said.t, said.text) for said in item.asked],
+                "sides": [sides[item.id, subject], sides[item.id, opponent]],
+            }  # fmt: skip
+            told = {"item": item.id, "kind": item.kind, "aspect": item.aspect, "subject": subject, "opponent": opponent}
+            rows.append({**told, "body": json.dumps(body)})
     return rows

@@ -1,6 +1,7 @@
 """Clips and recordings made ready once, at import: files that every browser plays, with a side's voice as their sound track.
 
 Nothing is encoded while somebody rates. Tags are dropped, and a file is named after its content: neither tells whose side it is.
+Phones film with pauses, turned, and with clocks that do not begin at 0: such files are encoded, upright and at an even rate.
 """
 
 from __future__ import annotations
@@ -18,16 +19,20 @@ from joyvl_app.audio import SPOKEN_RATE, pcm
 from joyvl_app.domain import Pcm
 from joyvl_app.errors import BadInput
 
-_PLAYS = {"mp4": ("h264",), "webm": ("vp8", "vp9", "av1")}  # what browsers play, by container
+_PLAYS = {"mp4": ("h264",), "webm": ("vp8", "vp9", "av1", "vpx", "dav1d")}  # what browsers play, by container
+_RATES = 10, 60  # pictures a second after an encoding
 _MOST_SIDE = 1_080  # pixels of the shorter side after an encoding
 _SOUND_STEP = 1_024  # samples of one AAC frame
-_SHORTEST = 0.5  # seconds
+_ADRIFT = 0.1  # seconds by which sound may be off before it is put where its time says
+_PAUSE = 0.3  # seconds between two pictures from which a clip is not played evenly
+_LATE = 0.05  # seconds after 0 at which a file may begin
+_TURNS = {90: ["transpose=cclock"], -90: ["transpose=clock"], 180: ["hflip", "vflip"], -180: ["hflip", "vflip"]}
 Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
 class Probe:
-    """What a video file is: seconds, pixels, and the container that browsers play it in as it is ("" when none)."""
+    """What a video file is: seconds, pixels (upright), and the container that browsers play it in as it is ("" when none)."""
 
     seconds: float
     width: int
@@ -58,9 +63,13 @@ def probe(path: Path) -> Probe:
             if not container.streams.video:
                 raise BadInput(f"{path.name} has no picture")
             stream = container.streams.video[0]
-            next(container.decode(stream))
-            seconds = _seconds(container, stream)
-            return Probe(seconds, stream.width, stream.height, _container_for(container, stream), bool(container.streams.audio))
+            first = next(container.decode(stream))
+            width, height = _upright(first)
+            sounds = bool(container.streams.audio)
+        times = _times(path)
+        even = times[0] < _LATE and max(np.diff(times), default=0.0) < _PAUSE
+        seconds = float(times[-1] - times[0] + (np.median(np.diff(times)) if times.size > 1 else 0.04))
+        return Probe(seconds, width, height, _container_for(path) if even and not first.rotation else "", sounds)
     except (av.error.FFmpegError, StopIteration, OSError, ValueError) as error:
         raise BadInput(f"{path.name} cannot be played; it may be damaged or of an unknown format") from error
 
@@ -83,21 +92,21 @@ def prepare(path: Path, cut: Cut | None, voice: Pcm | None, folder: Path) -> tup
         seconds = probe(part).seconds
         part.replace(folder / name)
     except (av.error.FFmpegError, ValueError) as error:
-        raise BadInput(f"{path.name} cannot be made ready: {error}") from error
+        raise BadInput(f"{path.name} cannot be made ready; it may be damaged") from error
     finally:
         part.unlink(missing_ok=True)
     return name, seconds
 
 
 def sound_of(path: Path, cut: Cut) -> Pcm:
-    """A file's own sound in a stretch of it, 24 kHz mono."""
+    """A file's own sound in a stretch of it, 24 kHz mono; silent where there is none."""
     samples = np.zeros(round(cut.seconds * SPOKEN_RATE), np.int16)
     resampler = av.AudioResampler(format="s16", layout="mono", rate=SPOKEN_RATE)
     with av.open(str(path)) as container:
-        at = -1
+        origin, at = _origin(container.streams.video[0]) if container.streams.video else 0.0, -1
         for frame in container.decode(audio=0):
-            if at < 0:
-                at = round((float(frame.time or 0.0) - cut.start) * SPOKEN_RATE)
+            due = round((float(frame.time or 0.0) - origin - cut.start) * SPOKEN_RATE)
+            at = due if at < 0 or abs(at - due) > _ADRIFT * SPOKEN_RATE else at
             for part in resampler.resample(frame):
                 at = _lay(samples, pcm(part.to_ndarray()), at)
             if at > samples.size:
@@ -105,31 +114,110 @@ def sound_of(path: Path, cut: Cut) -> Pcm:
     return samples
 
 
-def _lay(samples: Pcm, piece: Pcm, at: int) -> int:
-    """Put `piece` at sample `at`, as far as it fits; returns where it ends."""
-    since, until = max(0, at), min(samples.size, at + piece.size)
-    if since < until:
-        samples[since:until] = piece[since - at : until - at]
-    return at + piece.size
+def encode(path: Path, out: Path, cut: Cut, voice: Pcm | None = None) -> None:
+    """The part of a video as H.264, upright, at an even rate. Raises BadInput when there is no picture in it."""
+    with av.open(str(path)) as container, av.open(str(out), "w", options=_options(out)) as made:
+        stream = container.streams.video[0]
+        rate = round(min(_RATES[1], max(_RATES[0], float(stream.guessed_rate or stream.average_rate or 30))))
+        encoder, graph = None, None
+        for number, frame in enumerate(_evenly(container, stream, cut, rate)):
+            if encoder is None or graph is None:
+                region, size = _geometry(frame, cut.crop)
+                graph = _graph(frame, region, size)
+                encoder = _encoder(made, size, rate)
+                _add_voice(made, voice, out.suffix)
+            frame.pts = number
+            graph.push(frame)
+            ready = graph.pull()
+            assert isinstance(ready, av.VideoFrame)
+            ready.pts, ready.time_base = number, Fraction(1, rate)
+            made.mux(encoder.encode(ready))
+        if encoder is None:
+            raise BadInput(f"{path.name} has no picture between {cut.start:g} and {cut.end:g} s")
+        made.mux(encoder.encode())
 
 
-def _seconds(container: av.container.InputContainer, stream: av.VideoStream) -> float:
-    if stream.duration and stream.time_base:
-        return float(stream.duration * stream.time_base)
-    if container.duration:
-        return container.duration / av.time_base
-    container.seek(0)
-    return max((float(frame.time or 0.0) for frame in container.decode(video=0)), default=0.0)
+# --- pictures ----------------------------------------------------------------------------------------------------
 
 
-def _container_for(container: av.container.InputContainer, stream: av.VideoStream) -> str:
-    codec = stream.codec_context
-    names = container.format.name.split(",")
-    for name, codecs in _PLAYS.items():
-        plain = codec.pix_fmt in ("yuv420p", "yuvj420p") and min(stream.width, stream.height) > 15
-        if name in names and codec.name.removeprefix("lib").split("-")[0] in (*codecs, "dav1d", "vpx") and plain:
-            return name
-    return ""
+def _times(path: Path) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """When each picture is shown, in order; raises StopIteration where there is none."""
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        assert stream.time_base
+        stamps = [float(packet.pts * stream.time_base) for packet in container.demux(stream) if packet.pts is not None]
+    if not stamps:
+        raise StopIteration
+    return np.sort(np.array(stamps))
+
+
+def _origin(stream: av.VideoStream) -> float:
+    """The second at which a file's pictures begin."""
+    return float(stream.start_time * stream.time_base) if stream.start_time and stream.time_base else 0.0
+
+
+def _evenly(container: av.container.InputContainer, stream: av.VideoStream, cut: Cut, rate: int) -> Iterator[av.VideoFrame]:
+    """A picture for every 1/rate s of the cut: the newest there was by then, or the first."""
+    origin = _origin(stream)
+    if cut.start > 2:
+        container.seek(int((cut.start + origin - 1) * av.time_base))
+    frames = container.decode(stream)
+    shown = ahead = next(frames, None)
+    for number in range(max(1, round(cut.seconds * rate))):
+        due = cut.start + origin + number / rate + 1e-3
+        while ahead is not None and float(ahead.time or 0.0) <= due:
+            shown, ahead = ahead, next(frames, None)
+        if shown is None:
+            return
+        yield shown
+
+
+def _upright(frame: av.VideoFrame) -> tuple[int, int]:
+    return (frame.height, frame.width) if abs(frame.rotation) == 90 else (frame.width, frame.height)
+
+
+def _geometry(frame: av.VideoFrame, crop: Box | None) -> tuple[tuple[int, int, int, int], tuple[int, int]]:
+    """The region of the upright picture (left, top, width, height), and its size in the new file."""
+    width, height = _upright(frame)
+    x, y = (int(crop[0] * width), int(crop[1] * height)) if crop else (0, 0)
+    region = (
+        x,
+        y,
+        *((min(width - x, round(crop[2] * width)), min(height - y, round(crop[3] * height))) if crop else (width, height)),
+    )
+    scale = min(1.0, _MOST_SIDE / min(region[2:]))
+    across, down = (max(16, round(side * scale / 2) * 2) for side in region[2:])
+    return region, (across, down)
+
+
+def _graph(frame: av.VideoFrame, region: tuple[int, int, int, int], size: tuple[int, int]) -> av.filter.Graph:
+    graph = av.filter.Graph()
+    x, y, width, height = region
+    steps = [
+        *_TURNS.get(round(frame.rotation), []),
+        f"crop={width}:{height}:{x}:{y}",
+        f"scale={size[0]}:{size[1]}",
+        "format=yuv420p",
+    ]
+    filters = [graph.add(*step.split("=", 1)) for step in steps]
+    source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base)
+    graph.link_nodes(source, *filters, graph.add("buffersink")).configure()
+    return graph
+
+
+def _encoder(made: av.container.OutputContainer, size: tuple[int, int], rate: int) -> av.VideoStream:
+    encoder = made.add_stream("libx264", rate=rate, options={"crf": "23", "preset": "veryfast"})
+    encoder.width, encoder.height = size
+    encoder.pix_fmt, encoder.time_base = "yuv420p", Fraction(1, rate)
+    return encoder
+
+
+def _container_for(path: Path) -> str:
+    with av.open(str(path)) as container:
+        codec, names = container.streams.video[0].codec_context, container.format.name.split(",")
+        plain = codec.pix_fmt in ("yuv420p", "yuvj420p")
+        known = codec.name.removeprefix("lib").split("-")[0]
+        return next((name for name, codecs in _PLAYS.items() if name in names and known in codecs and plain), "")
 
 
 def _copy(path: Path, out: Path, voice: Pcm | None) -> None:
@@ -145,60 +233,15 @@ def _copy(path: Path, out: Path, voice: Pcm | None) -> None:
                 made.mux(packet)
 
 
-def encode(path: Path, out: Path, cut: Cut, voice: Pcm | None = None) -> None:
-    """The part of a video as H.264. Raises BadInput when there is no picture in that part."""
-    with av.open(str(path)) as container, av.open(str(out), "w", options=_options(out)) as made:
-        stream = container.streams.video[0]
-        rate = stream.average_rate if stream.average_rate and 1 <= stream.average_rate <= 60 else Fraction(30)
-        x, y, width, height = _region(stream.width, stream.height, cut.crop)
-        scale = min(1.0, _MOST_SIDE / min(width, height))
-        encoder = made.add_stream("libx264", rate=rate, options={"crf": "23", "preset": "veryfast"})
-        encoder.width, encoder.height = (max(16, round(side * scale / 2) * 2) for side in (width, height))
-        encoder.pix_fmt, encoder.time_base = "yuv420p", Fraction(1, 90_000)
-        _add_voice(made, voice, out.suffix)
-        graph = None
-        for frame in _frames(container, stream, cut):
-            if graph is None:
-                graph = _graph(frame, (x, y, width, height), (encoder.width, encoder.height))
-            graph.push(frame)
-            ready = graph.pull()
-            assert isinstance(ready, av.VideoFrame)
-            ready.pts, ready.time_base = round((float(frame.time or 0.0) - cut.start) * 90_000), Fraction(1, 90_000)
-            made.mux(encoder.encode(ready))
-        if graph is None:
-            raise BadInput(f"{path.name} has no picture between {cut.start:g} and {cut.end:g} s")
-        made.mux(encoder.encode())
+# --- sound -------------------------------------------------------------------------------------------------------
 
 
-def _frames(container: av.container.InputContainer, stream: av.VideoStream, cut: Cut) -> Iterator[av.VideoFrame]:
-    if cut.start > 1:
-        container.seek(int((cut.start - 1) * av.time_base))
-    for frame in container.decode(stream):
-        t = float(frame.time or 0.0)
-        if t >= cut.end - 1e-3:
-            return
-        if t >= cut.start - 1e-3:
-            yield frame
-
-
-def _graph(frame: av.VideoFrame, region: tuple[int, int, int, int], size: tuple[int, int]) -> av.filter.Graph:
-    graph = av.filter.Graph()
-    x, y, width, height = region
-    graph.link_nodes(
-        graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base),
-        graph.add("crop", f"{width}:{height}:{x}:{y}"),
-        graph.add("scale", f"{size[0]}:{size[1]}"),
-        graph.add("format", "yuv420p"),
-        graph.add("buffersink"),
-    ).configure()
-    return graph
-
-
-def _region(width: int, height: int, crop: Box | None) -> tuple[int, int, int, int]:
-    if crop is None:
-        return 0, 0, width, height
-    x, y = int(crop[0] * width), int(crop[1] * height)
-    return x, y, min(width - x, round(crop[2] * width)), min(height - y, round(crop[3] * height))
+def _lay(samples: Pcm, piece: Pcm, at: int) -> int:
+    """Put `piece` at sample `at`, as far as it fits; returns where it ends."""
+    since, until = max(0, at), min(samples.size, at + piece.size)
+    if since < until:
+        samples[since:until] = piece[since - at : until - at]
+    return at + piece.size
 
 
 def _add_voice(made: av.container.OutputContainer, voice: Pcm | None, suffix: str) -> None:

@@ -69,7 +69,7 @@ def results(tally: Tally, with_flagged: bool = False) -> dict[str, Any]:
         "least_raters": LEAST_RATERS,
         "cells": [asdict(cell) for cell in cells(votes)],
         "excluded": [{"rater": one.number, "why": one.flagged} for one in tally.panel.values() if one.flagged],
-        "panel": [_record(one, votes) for one in tally.panel.values()],
+        "panel": [_record(one) for one in tally.panel.values()],
         "items": _by_item(votes),
         "paper": [
             {"aspect": aspect, "opponent": opponent, **asdict(cell), "wilson": cell.interval}
@@ -127,18 +127,19 @@ def _majorities(comparisons: NDArray[np.int64], says: NDArray[np.int64]) -> dict
     return dict(zip(OUTCOMES, np.bincount(chosen, minlength=4).tolist(), strict=True))
 
 
-def _record(one: Panelist, votes: Sequence[Vote]) -> dict[str, Any]:
+def _record(one: Panelist) -> dict[str, Any]:
     """What is worth knowing of a rater: pace, leaning to a side, saying always the same, checks."""
     rated = [vote for vote in one.votes if vote.kind == "rated"]
     said = Counter(vote.answers["overall"] for vote in rated)
     decisive = said["left"] + said["right"]
     return {
-        "rater": one.number, "votes": len(rated), "corrected": sum(vote.revision > 0 for vote in one.votes),
+        "rater": one.number, "completion": one.completion, "given": one.given, "skipped": one.skipped, "votes": len(rated),
+        "corrected": sum(vote.revision > 0 for vote in one.votes),
         "seconds": median(vote.spent for vote in rated) if rated else None,
         "left_share": said["left"] / decisive if decisive else None,
         "same_share": max(said.values()) / len(rated) if rated else None,
         "traps": [one.traps.count(True), len(one.traps)], "golds": [one.golds.count(True), len(one.golds)],
-        "device": one.votes[-1].device, "flagged": one.flagged,
+        "device": one.votes[-1].device if one.votes else "", "flagged": one.flagged,
     }  # fmt: skip
 
 

@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import Connection, func, select
 
 from eval_ui.house import House
 from eval_ui.password import Gate
-from eval_ui.studies import QUESTIONS
+from eval_ui.studies import ID, QUESTIONS
 from eval_ui.tally import OUTCOMES, Tally, read_tally
 from joyvl_app.api.guard import refuse_foreign_pages
 from joyvl_app.errors import BadInput
 from joyvl_app.store.models import RaterRow, StudyRow
 from joyvl_app.ui.owner import is_https
 
+_Study = Annotated[str, Path(pattern=rf"^{ID}$")]
 _MOST_VOTES = 500  # listed at once
 
 
@@ -31,7 +32,7 @@ def make_results_router(house: House, gate: Gate) -> APIRouter:
 
     @router.post("/enter", status_code=204)
     async def enter(entering: Entering, request: Request, response: Response) -> None:
-        gate.enter(entering.password, response, is_https(request))
+        gate.enter(entering.password, request.client.host if request.client else "", response, is_https(request))
 
     @router.get("/studies")
     async def studies(request: Request) -> list[dict[str, Any]]:
@@ -39,7 +40,7 @@ def make_results_router(house: House, gate: Gate) -> APIRouter:
         return await house.read(_studies)
 
     @router.get("/{study}")
-    async def of_study(study: str, request: Request, with_flagged: bool = False) -> dict[str, Any]:
+    async def of_study(study: _Study, request: Request, with_flagged: bool = False) -> dict[str, Any]:
         gate.check(request)
         tally = await house.read(lambda connection: read_tally(connection, study))
         from eval_ui.results import results  # its statistics load slowly, and few ever ask
@@ -48,7 +49,7 @@ def make_results_router(house: House, gate: Gate) -> APIRouter:
 
     @router.get("/{study}/votes")
     async def votes(
-        study: str,
+        study: _Study,
         request: Request,
         aspect: Annotated[str, Query(max_length=80)] = "",
         opponent: Annotated[str, Query(max_length=80)] = "",
@@ -67,7 +68,7 @@ def make_results_router(house: House, gate: Gate) -> APIRouter:
         return _found(tally, {name: value for name, value in wanted.items() if value}, question, outcome, with_flagged)
 
     @router.get("/{study}/export.zip")
-    async def export(study: str, request: Request, names: bool = False) -> Response:
+    async def export(study: _Study, request: Request, names: bool = False) -> Response:
         gate.check(request)
         tally = await house.read(lambda connection: read_tally(connection, study))
         from eval_ui.exporting import zipped

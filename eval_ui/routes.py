@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from statistics import median
 from typing import Annotated, Any, Literal, TypeVar
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 from sqlalchemy import Connection, select
 
-from eval_ui import ballots
-from eval_ui.ballots import MOST_COMMENT, Ballot, Given, Rater
+from eval_ui import ballots, votes
+from eval_ui.ballots import Course, Given, Rater
+from eval_ui.drawing import plan
 from eval_ui.house import House
 from eval_ui.starter import Starter
-from eval_ui.studies import Answer
+from eval_ui.studies import ID, Answer
+from eval_ui.votes import MOST_COMMENT, Ballot
 from joyvl_app.api.guard import refuse_foreign_pages
 from joyvl_app.errors import BadInput, ProviderFailed
 from joyvl_app.store.models import StudyRow
@@ -26,7 +29,9 @@ from joyvl_app.ui.text import catalogue
 R = TypeVar("R")
 _THINKING = 25.0  # seconds of an item beyond its clip, before the rater's own pace is known
 _DAY = 86_400.0
-_Token = Annotated[str, Field(pattern=r"^[\w-]{1,64}$")]
+_Token = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+_Study = Annotated[str, Path(pattern=rf"^{ID}$")]
+_Number = Annotated[int, Path(ge=0, le=10_000)]
 
 
 class Joining(BaseModel):
@@ -45,7 +50,7 @@ class Vote(BaseModel):
     comment: str = Field(default="", max_length=MOST_COMMENT)
     watched: tuple[Annotated[float, Field(ge=0, le=_DAY)], Annotated[float, Field(ge=0, le=_DAY)]]
     spent: float = Field(ge=0, le=365 * _DAY)
-    device: ballots.Device = "unknown"
+    device: votes.Device = "unknown"
     replaces: int | None = Field(default=None, ge=0)
 
 
@@ -76,47 +81,50 @@ def make_rating_router(house: House, starter: Starter, results: bool) -> APIRout
         return {"text": catalogue(), "studies": studies, "starter": starter.state, "results": results, **faults}
 
     @router.post("/studies/{study}/join")
-    async def join(study: str, joining: Joining, request: Request, response: Response) -> dict[str, Any]:
+    async def join(study: _Study, joining: Joining, request: Request, response: Response) -> dict[str, Any]:
         house.refuse_fleeting()
         owner = give_owner(request, response)
         rater = await house.write(lambda connection: ballots.join(connection, study, owner, joining.code, time.time()))
         return {"rater": rater.number}
 
     @router.post("/studies/{study}/next")
-    async def following(study: str, request: Request) -> dict[str, Any]:
+    async def following(study: _Study, request: Request) -> dict[str, Any]:
         def draw(connection: Connection, rater: Rater) -> tuple[Given | None, dict[str, Any]]:
-            body = ballots.open_study(connection, study, alone=True)
-            return ballots.give(connection, rater, body, time.time()), _progress(connection, rater, body)
+            body = ballots.open_study(connection, study, "alone")
+            course = ballots.course_of(connection, rater, body)
+            return ballots.give(connection, rater, course, time.time()), _progress(rater, course, body)
 
         item, progress = await as_rater(request, study, draw)
-        _refuse_missing(house, item)
         return {"item": _item(item) if item else None, **progress}
 
     @router.get("/studies/{study}/items/{number}")
-    async def again(study: str, number: int, request: Request) -> dict[str, Any]:
+    async def again(study: _Study, number: _Number, request: Request) -> dict[str, Any]:
         def look(connection: Connection, rater: Rater) -> dict[str, Any]:
             body = ballots.open_study(connection, study)
-            return {"item": _item(ballots.given(connection, rater, number)), **_progress(connection, rater, body)}
+            progress = _progress(rater, ballots.course_of(connection, rater, body), body)
+            return {"item": _item(ballots.given(connection, rater, number)), **progress}
 
         return await as_rater(request, study, look, writing=False)
 
     @router.post("/studies/{study}/votes")
-    async def vote(study: str, vote: Vote, request: Request) -> dict[str, Any]:
+    async def vote(study: _Study, vote: Vote, request: Request) -> dict[str, Any]:
         house.refuse_fleeting()
         ballot = Ballot(**vote.model_dump())
-        revision = await as_rater(request, study, lambda c, rater: ballots.cast(c, rater, ballot, time.time()))
+        revision = await as_rater(request, study, lambda c, rater: votes.cast(c, rater, ballot, time.time()))
         return {"revision": revision}
 
     @router.post("/studies/{study}/skip", status_code=204)
-    async def skip(study: str, skipped: Skipped, request: Request) -> None:
+    async def skip(study: _Study, skipped: Skipped, request: Request) -> None:
         await as_rater(request, study, lambda connection, rater: ballots.skip(connection, rater, skipped.assignment))
 
     @router.get("/media/{token}")
     async def media(token: _Token) -> FileResponse:
         """A side's clip under an address that means nothing; the headers tell nothing of the file either."""
         name = await house.read(lambda connection: ballots.media_of(connection, token))
-        if name is None or not (path := house.media / name).is_file():
+        if name is None:
             raise BadInput("There is no such clip.")
+        if (path := await house.clip(name)) is None:
+            raise ProviderFailed("This clip is missing on the server. Please tell whoever runs the study; your votes are safe.")
         kind = "video/webm" if name.endswith(".webm") else "video/mp4"
         headers = {
             "ETag": f'"{token}"',
@@ -136,44 +144,29 @@ def _told(check: Callable[[], None]) -> str:
     return ""
 
 
-def _refuse_missing(house: House, item: Given | None) -> None:
-    for side in item.sides if item else ():
-        if not (house.media / side["media"]).is_file():
-            raise ProviderFailed(
-                "A clip of this item is missing on the server. Please tell whoever runs the study; your votes are safe."
-            )
-
-
 def _listed(connection: Connection, owner: str) -> list[dict[str, Any]]:
-    rows = connection.execute(select(StudyRow.id, StudyRow.body).where(StudyRow.state == "open").order_by(StudyRow.created)).all()
-    return [_about(connection, row.id, owner) for row in rows]
+    """What can be taken part in, and closed studies that this browser took part in."""
+    rows = connection.execute(select(StudyRow).order_by(StudyRow.created)).all()
+    told = [_about(connection, row, ballots.rater_of(connection, row.id, owner)) for row in rows]
+    return [study for study in told if study["open"] or study["joined"]]
 
 
-def _about(connection: Connection, study: str, owner: str) -> dict[str, Any]:
+def _about(connection: Connection, row: Any, rater: Rater | None) -> dict[str, Any]:
     """A study as its raters see it, and how far this one has come."""
-    body = ballots.open_study(connection, study)
-    rater = ballots.rater_of(connection, study, owner)
-    told = {"id": study, **{name: body[name] for name in ("title", "consent", "guide", "blind")}}
+    body = json.loads(row.body)
+    shown = {name: body[name] for name in ("title", "consent", "guide", "blind")}
+    told = {**shown, "id": row.id, "open": row.state == "open", "joined": rater is not None, "code": body["invitation"]}
     if rater:
-        return {**told, "joined": True, "code": False, **_progress(connection, rater, body)}
-    number = min(body["per_rater"], body["kinds"].get("rated", 0)) + body["kinds"].get("practice", 0)
-    minutes = number * (body["seconds"] + _THINKING) / 60
-    return {
-        **told,
-        "joined": False,
-        "code": body["invitation"],
-        "total": number,
-        "done": 0,
-        "minutes": minutes,
-        "completion": None,
-    }
+        return {**told, **_progress(rater, ballots.course_of(connection, rater, body), body)}
+    total = len(plan(0, body["per_rater"], body["kinds"]))
+    return {**told, "total": total, "done": 0, "minutes": total * (body["seconds"] + _THINKING) / 60, "completion": None}
 
 
-def _progress(connection: Connection, rater: Rater, body: dict[str, Any]) -> dict[str, Any]:
-    course = ballots.course_of(connection, rater, body)
+def _progress(rater: Rater, course: Course, body: dict[str, Any]) -> dict[str, Any]:
     each = median(course.pace) if course.pace else body["seconds"] + _THINKING
-    total, left = len(course.order), len(course.order) - course.done
-    return {"total": total, "done": course.done, "minutes": left * each / 60, "completion": None if left else rater.completion}
+    total = len(course.order)
+    minutes = max(0, total - course.voted) * each / 60
+    return {"total": total, "done": course.voted, "minutes": minutes, "completion": rater.completion if course.done else None}
 
 
 def _item(given: Given) -> dict[str, Any]:

@@ -5,6 +5,7 @@ Unknown keys are refused. `read_study` looks at nothing but the YAML; whether ev
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -20,7 +21,11 @@ QUESTIONS = ("quality", "timing", "overall")
 Kind = Literal["rated", "gold", "trap", "practice"]
 MOST_ITEMS = 5_000
 
-Id = Annotated[str, StringConstraints(pattern=r"^[\w][\w.+-]{0,63}$")]
+ID = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"  # of a study: it stands in addresses
+StudyId = Annotated[str, StringConstraints(pattern=rf"^{ID}$")]
+_RESERVED = ("studies", "enter")  # addresses of ours
+_LEAST_NAME = 3  # letters of a name that would be recognised
+_Id = Annotated[str, StringConstraints(pattern=r"^[\w][\w.+-]{0,63}$")]
 _Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
 _Share = Annotated[float, Field(ge=0, le=1)]
 _Name = Annotated[str, StringConstraints(min_length=1, max_length=80, strip_whitespace=True)]
@@ -69,7 +74,7 @@ def _inside(left: float, top: float, width: float, height: float) -> bool:
 class Item(Strict):
     """One moment to compare. `expect`: of a trap the answer that its captions ask for, of a gold item who must win."""
 
-    id: Id
+    id: _Id
     aspect: _Name
     instruction: Annotated[str, StringConstraints(min_length=1, max_length=MAX_INSTRUCTION)]
     kind: Kind = "rated"
@@ -80,6 +85,12 @@ class Item(Strict):
     language: Literal["en", "zh"] = "en"
     expect: str = ""
     sides: dict[_Name, Side] = Field(default_factory=dict, max_length=20)
+
+    @property
+    def files(self) -> list[str]:
+        """What it names, besides itself."""
+        named = [self.clip, *(name for side in self.sides.values() for name in (side.log, side.recording, side.turns))]
+        return [name for name in named if name]
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
@@ -100,7 +111,7 @@ class Item(Strict):
 class Spec(Strict):
     """A study's file. `subject` is who the others are compared with; `hide` are names to be blotted out of captions."""
 
-    id: Id
+    id: StudyId
     title: Words
     subject: _Name
     consent: Words | None = None
@@ -112,8 +123,24 @@ class Spec(Strict):
     voice: bool = True
     items: tuple[Item, ...] = Field(min_length=1, max_length=MOST_ITEMS)
 
+    @property
+    def systems(self) -> list[str]:
+        """Who is compared, each once."""
+        return list(dict.fromkeys(name for item in self.items for name in item.sides))
+
+    @property
+    def telling(self) -> list[str]:
+        """The texts that raters read and that name a system."""
+        texts = [words for told in (self.consent, self.guide) if told for words in (told.en, told.zh)]
+        texts += [text for item in self.items for text in (item.instruction, *(said.text for said in item.asked))]
+        return [text for text in texts if any(_names(text, name) for name in self.systems)]
+
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
+        if self.id in _RESERVED:
+            raise ValueError(f"id: {self.id} is taken by the page itself")
+        if given_away := [name for name in self.systems if _names(f"{self.id} {self.title.en} {self.title.zh}", name)]:
+            raise ValueError(f"id, title: raters see them, and {given_away[0]} is one of the systems that they must not know")
         seen: set[str] = set()
         for item in self.items:
             if item.id in seen:
@@ -124,6 +151,10 @@ class Spec(Strict):
         if not any(item.kind == "rated" for item in self.items):
             raise ValueError("items: none of them is to be rated")
         return self
+
+
+def _names(text: str, name: str) -> bool:
+    return len(name) >= _LEAST_NAME and bool(re.search(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])", text, re.IGNORECASE))
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, case, func, select
 
 from eval_ui.studies import QUESTIONS
 from joyvl_app.errors import BadInput
-from joyvl_app.store.models import AssignmentRow, ComparisonRow, RaterRow, StudyRow, VoteRow
+from joyvl_app.store.models import AssignmentRow, ComparisonRow, CorrectionRow, RaterRow, StudyRow, VoteRow
 
 _Shown = tuple[int, str, str, str, str, str, str]  # a comparison's first fields of a Vote
 OUTCOMES = ("win", "tie", "both_bad", "loss")  # as the subject sees it
@@ -55,9 +56,12 @@ class Vote:
 
 @dataclass
 class Panelist:
-    """One rater's record."""
+    """One rater's record; somebody who only joined has one, too."""
 
     number: int
+    completion: str = ""
+    given: int = 0
+    skipped: int = 0
     votes: list[Vote] = field(default_factory=list)
     traps: list[bool] = field(default_factory=list)
     golds: list[bool] = field(default_factory=list)
@@ -79,6 +83,8 @@ class Tally:
     votes: list[Vote]
     panel: dict[int, Panelist]
     comparisons: int
+    systems: list[str]  # in an order that tells nothing
+    corrections: list[Vote]  # what votes were before
 
     def rated(self, with_flagged: bool) -> list[Vote]:
         """The votes that results are made of."""
@@ -88,7 +94,7 @@ class Tally:
 
 def read_tally(connection: Connection, study: str) -> Tally:
     """Raises BadInput when there is no such study."""
-    row = connection.execute(select(StudyRow.body, StudyRow.state).where(StudyRow.id == study)).first()
+    row = connection.execute(select(StudyRow.body, StudyRow.state, StudyRow.digest).where(StudyRow.id == study)).first()
     if row is None:
         raise BadInput(f"There is no study {study}.")
     bodies = connection.execute(
@@ -96,25 +102,36 @@ def read_tally(connection: Connection, study: str) -> Tally:
                ComparisonRow.opponent, ComparisonRow.body).where(ComparisonRow.study_id == study)
     ).all()  # fmt: skip
     of: dict[int, _Shown] = {each.id: (*each[:6], json.loads(each.body)["expect"]) for each in bodies}
-    votes = [_vote(each, of) for each in connection.execute(_votes(study))]
-    panel: dict[int, Panelist] = {}
+    votes = [_vote(each, of) for each in connection.execute(_votes(study, VoteRow))]
+    earlier = [_vote(each, of) for each in connection.execute(_votes(study, CorrectionRow))]
+    systems = {name for each in bodies if each.kind != "trap" for name in (each.subject, each.opponent)}
+    shuffled = sorted(systems, key=lambda name: hashlib.sha256(f"{row.digest}\n{name}".encode()).digest())
+    rated = sum(each.kind == "rated" for each in bodies)
+    return Tally(study, json.loads(row.body), row.state, votes, _panel(connection, study, votes), rated, shuffled, earlier)
+
+
+def _panel(connection: Connection, study: str, votes: list[Vote]) -> dict[int, Panelist]:
+    skipped = func.coalesce(func.sum(case((AssignmentRow.skipped, 1), else_=0)), 0)
+    counted = select(RaterRow.number, RaterRow.completion, func.count(AssignmentRow.id), skipped)
+    joined = counted.outerjoin(AssignmentRow, AssignmentRow.rater_id == RaterRow.id).where(RaterRow.study_id == study)
+    rows = connection.execute(joined.group_by(RaterRow.id, RaterRow.number, RaterRow.completion).order_by(RaterRow.number))
+    panel = {row[0]: Panelist(*row) for row in rows}
     for vote in votes:
-        one = panel.setdefault(vote.rater, Panelist(vote.rater))
+        one = panel[vote.rater]
         one.votes.append(vote)
         if vote.kind in ("trap", "gold"):
             (one.traps if vote.kind == "trap" else one.golds).append(vote.as_expected)
-    rated = sum(each.kind == "rated" for each in bodies)
-    return Tally(study, json.loads(row.body), row.state, votes, dict(sorted(panel.items())), rated)
+    return panel
 
 
-def _votes(study: str) -> Any:
+def _votes(study: str, row: type[VoteRow] | type[CorrectionRow]) -> Any:
     columns = (
-        AssignmentRow.comparison_id, RaterRow.number, AssignmentRow.swapped, *(getattr(VoteRow, name) for name in QUESTIONS),
-        VoteRow.comment, VoteRow.watched_left, VoteRow.watched_right, VoteRow.spent, VoteRow.device, VoteRow.at,
-        VoteRow.revision, VoteRow.assignment_id,
+        AssignmentRow.comparison_id, RaterRow.number, AssignmentRow.swapped, *(getattr(row, name) for name in QUESTIONS),
+        row.comment, row.watched_left, row.watched_right, row.spent, row.device, row.at,
+        row.revision, row.assignment_id,
     )  # fmt: skip
-    joined = select(*columns).join(AssignmentRow, AssignmentRow.id == VoteRow.assignment_id)
-    return joined.join(RaterRow, RaterRow.id == AssignmentRow.rater_id).where(RaterRow.study_id == study).order_by(VoteRow.at)
+    joined = select(*columns).join(AssignmentRow, AssignmentRow.id == row.assignment_id)
+    return joined.join(RaterRow, RaterRow.id == AssignmentRow.rater_id).where(RaterRow.study_id == study).order_by(row.at)
 
 
 def _vote(row: Any, of: dict[int, _Shown]) -> Vote:

@@ -25,6 +25,7 @@ _SECOND = HEARD_RATE // WINDOW * WINDOW
 
 async def write_down(recording: Path, out: Path, language: str, settings: Settings) -> int:
     """Write the turns that are heard in `recording` to `out` (JSONL); returns how many. Raises BadInput or MissingPart."""
+    await asyncio.to_thread(_refuse_to_overwrite, out)
     about = await asyncio.to_thread(probe, recording)
     if not about.sounds:
         raise BadInput(f"{recording.name} has no sound: nobody can be heard in it. Write its turns by hand (docs/rating.md).")
@@ -39,6 +40,14 @@ async def write_down(recording: Path, out: Path, language: str, settings: Settin
     lines += [turn.model_dump_json() for turn in turns]
     await asyncio.to_thread(out.write_text, "\n".join(lines) + "\n", encoding="utf-8")
     return len(turns)
+
+
+def _refuse_to_overwrite(out: Path) -> None:
+    """Somebody's mended turns must not be lost, nor minutes of listening to a wrong folder."""
+    if out.exists():
+        raise BadInput(f"{out} is there already; give another file, or delete it.")
+    if not out.parent.is_dir():
+        raise BadInput(f"There is no folder {out.parent}.")
 
 
 async def _turns(speech: Pcm, language: str, voices: Voices) -> list[Spoken]:

@@ -8,12 +8,12 @@ from contextlib import asynccontextmanager
 import gradio as gr
 from fastapi import FastAPI
 
-from eval_ui.ballots import AlreadyVoted
 from eval_ui.house import House
 from eval_ui.password import Gate, NotAllowed
 from eval_ui.results_routes import make_results_router
 from eval_ui.routes import make_rating_router
 from eval_ui.starter import Starter
+from eval_ui.votes import AlreadyVoted
 from joyvl_app.settings import Settings
 from joyvl_app.ui.blocks import build_lone_blocks
 from joyvl_app.ui.server import bare_app, with_page
@@ -35,7 +35,7 @@ def rating_wing(settings: Settings, alone: bool = False) -> Wing:
 
     routers = make_rating_router(house, starter, gate.on), make_results_router(house, gate)
     head = _STYLE + (_ALONE if alone else "")
-    return Wing(routers, lambda: _tabs(gate.on), head, aclose, {NotAllowed: 401, AlreadyVoted: 409})
+    return Wing("/rating", routers, lambda: _tabs(gate.on), head, aclose, {NotAllowed: 401, AlreadyVoted: 409})
 
 
 def build_rating_app(settings: Settings) -> FastAPI:

@@ -94,7 +94,7 @@ class Settings(BaseSettings):
 
     database_url: SecretStr = Field(
         SecretStr(""),
-        description="archive: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME; empty: DATA_DIR/joyvl.db",
+        description="archive and votes: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME; empty: DATA_DIR/*.db",
     )
     archive: Literal["on", "off"] = Field("on", description="keep what was seen and said beyond the session: on, off")
     archive_mb: int = Field(1_024, ge=1, le=1_000_000, description="size of the archive, MB; the oldest goes first")

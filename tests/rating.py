@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from sqlalchemy import Connection
 
-from eval_ui import ballots
-from eval_ui.ballots import Ballot, Given, Rater
+from eval_ui import ballots, votes
+from eval_ui.ballots import Given, Rater
 from eval_ui.house import House
-from eval_ui.importing import Prepared, write_study
+from eval_ui.importing import Prepared
+from eval_ui.keeping import write_study
+from eval_ui.votes import Ballot
 from joyvl_app.events import Event, Header, Spoken
 from tests.support import settings, sign, write_clip
 
@@ -47,7 +50,7 @@ def planted(
             subject = "" if kind == "trap" else "ours"
             rows.append({"item": name, "kind": kind, "aspect": aspect, "subject": subject, "opponent": opponent,
                          "body": json.dumps(shown)})  # fmt: skip
-    return Prepared(study, {**body, "kinds": Counter(row["kind"] for row in rows)}, rows, [])
+    return Prepared(study, f"digest of {study}", {**body, "kinds": Counter(row["kind"] for row in rows)}, rows, [])
 
 
 async def plant(house: House, prepared: Prepared) -> str:
@@ -74,7 +77,11 @@ async def joined(house: House, number: int = 1, study: str = "study", code: str 
 
 
 async def following(house: House, rater: Rater, at: float = NOW) -> Given | None:
-    return await house.write(lambda c: ballots.give(c, rater, ballots.open_study(c, rater.study), at))
+    def draw(connection: Connection) -> Given | None:
+        body = ballots.open_study(connection, rater.study, "alone")
+        return ballots.give(connection, rater, ballots.course_of(connection, rater, body), at)
+
+    return await house.write(draw)
 
 
 def ballot(given: Given, *answers: str, **changes: Any) -> Ballot:
@@ -86,7 +93,7 @@ def ballot(given: Given, *answers: str, **changes: Any) -> Ballot:
 
 
 async def cast(house: House, rater: Rater, vote: Ballot, at: float = NOW + 60) -> int:
-    return await house.write(lambda connection: ballots.cast(connection, rater, vote, at))
+    return await house.write(lambda connection: votes.cast(connection, rater, vote, at))
 
 
 def for_system(given: Given, system: str) -> str:

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, func, select
 
 from eval_ui import ballots
-from eval_ui.ballots import AlreadyVoted, Given
+from eval_ui.ballots import Given
 from eval_ui.drawing import plan, swap
 from eval_ui.house import House
+from eval_ui.votes import AlreadyVoted
 from joyvl_app.errors import BadInput
 from joyvl_app.store.models import AssignmentRow, ComparisonRow, CorrectionRow, InvitationRow, RaterRow, VoteRow
 from tests.rating import NOW, ballot, cast, following, joined, owner, plant, planted, vote_all
@@ -53,6 +54,18 @@ async def test_the_same_submission_twice_is_one_vote(house: House) -> None:
     assert await house.read(lambda c: c.execute(select(func.sum(ComparisonRow.votes))).scalar_one()) == 1
 
 
+async def test_the_same_form_with_other_answers_is_not_taken_for_a_repetition(house: House) -> None:
+    """The answer to the first sending was lost, and the rater thought again."""
+    await plant(house, planted())
+    rater = await joined(house)
+    given = await following(house, rater)
+    assert given
+    await cast(house, rater, ballot(given, "left", submission="form"))
+    with pytest.raises(AlreadyVoted):
+        await cast(house, rater, ballot(given, "right", submission="form"))
+    assert await cast(house, rater, ballot(given, "right", submission="another", replaces=0)) == 1
+
+
 async def test_a_second_tab_does_not_overwrite_the_first(house: House) -> None:
     await plant(house, planted())
     rater = await joined(house)
@@ -72,15 +85,17 @@ async def test_a_correction_replaces_the_vote_and_keeps_what_it_was(house: House
     given = await following(house, rater)
     assert given
     await cast(house, rater, ballot(given, "left", submission="a", comment="first"))
-    assert await cast(house, rater, ballot(given, "right", submission="b", replaces=0)) == 1
+    assert await cast(house, rater, ballot(given, "right", submission="b", replaces=0, watched=(0.0, 0.0))) == 1
     assert await cast(house, rater, ballot(given, "right", submission="b", replaces=0)) == 1  # sent twice
-    assert await cast(house, rater, ballot(given, "left", submission="a")) == 1  # the first one, late once more
+    assert await cast(house, rater, ballot(given, "left", submission="a", comment="first")) == 1  # the first one, late once more
     with pytest.raises(AlreadyVoted):
         await cast(house, rater, ballot(given, "tie", submission="c", replaces=0))
     kept = await house.read(
         lambda c: c.execute(select(CorrectionRow.revision, CorrectionRow.overall, CorrectionRow.comment)).all()
     )
     assert [tuple(row) for row in kept] == [(0, "left", "first")]
+    spent = await house.read(lambda c: c.execute(select(VoteRow.spent, VoteRow.watched_left)).one())
+    assert tuple(spent) == (40.0, 2.0)  # both times together
     now = await house.read(lambda c: ballots.given(c, rater, 0))
     assert now.vote and (now.vote["overall"], now.vote["revision"]) == ("right", 1)
 
@@ -162,7 +177,21 @@ async def test_an_item_that_cannot_be_played_is_skipped_and_comes_no_more(house:
     await house.write(lambda c: ballots.skip(c, rater, given.id))
     rest = await vote_all(house, rater, "ours")
     assert len(rest) == 2 and given.id not in {one.id for one in rest}
-    assert (await house.read(lambda c: ballots.course_of(c, rater, ballots.open_study(c, "study")))).done == 3
+    course = await house.read(lambda c: ballots.course_of(c, rater, ballots.open_study(c, "study")))
+    assert (course.voted, course.skipped, course.done) == (2, 1, False)  # two of three: no code for that
+    with pytest.raises(BadInput, match="no such item to skip"):
+        await house.write(lambda c: ballots.skip(c, rater, rest[0].id))
+
+
+async def test_another_item_comes_in_the_place_of_a_skipped_one(house: House) -> None:
+    await plant(house, planted(rated=5, per_rater=3))
+    rater = await joined(house)
+    given = await following(house, rater)
+    assert given
+    await house.write(lambda c: ballots.skip(c, rater, given.id))
+    assert len(await vote_all(house, rater, "ours")) == 3
+    course = await house.read(lambda c: ballots.course_of(c, rater, ballots.open_study(c, "study")))
+    assert course.done
 
 
 async def test_the_least_rated_items_come_first_and_their_sides_alternate(house: House) -> None:
@@ -225,7 +254,8 @@ def test_a_plan_is_whole_and_the_same_for_the_same_seed(seed: int, rated: int, t
     assert kinds.count("rated") == min(20, rated)
     assert kinds[:practice] == ["practice"] * practice and kinds.count("practice") == practice
     assert kinds[practice] == "rated"
-    assert kinds.count("trap") + kinds.count("gold") <= max(1, min(20, rated) // 2)
+    assert kinds.count("trap") >= min(traps, 2)
+    assert kinds.count("trap") + kinds.count("gold") <= max(2, min(20, rated) // 2)
 
 
 def test_sides_alternate_on_an_item_and_else_are_left_to_chance() -> None:

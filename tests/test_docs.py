@@ -39,7 +39,8 @@ def test_scenarios_providers_and_benchmarks_are_named() -> None:
 def test_the_file_tree_names_every_file_and_nothing_else() -> None:
     tree = README.split("## Where things are", 1)[1].split("```")[1]
     listed = set(re.findall(r"([\w.-]+\.py)\b", tree))
-    present = {path.name for path in (ROOT / "joyvl_app").rglob("*.py") if path.name != "__init__.py"} | {"app.py"}
+    code = [*(ROOT / "joyvl_app").rglob("*.py"), *(ROOT / "eval_ui").glob("*.py")]
+    present = {path.name for path in code if path.name != "__init__.py"} | {"app.py"}
     assert present - listed == set()
     assert listed - present == set()
 
@@ -48,7 +49,8 @@ def test_every_text_of_the_page_is_there_in_both_languages_and_used() -> None:
     texts = json.loads((ROOT / "assets/page/text.json").read_text(encoding="utf-8"))
     code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "assets/page").glob("*.js"))
     code += " ".join(get_args(Action))  # the timeline says these by the action's name
-    code += "".join(path.read_text(encoding="utf-8") for path in (ROOT / "joyvl_app/ui").glob("*.py"))
+    for folder in ("joyvl_app/ui", "eval_ui"):
+        code += "".join(path.read_text(encoding="utf-8") for path in (ROOT / folder).glob("*.py"))
     for key, words in texts.items():
         assert set(words) == {"en", "zh"} and all(words.values()), key
         stem = next((prefix for prefix in _PREFIXES if key.startswith(prefix)), key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -62,6 +63,11 @@ def test_every_room_has_a_floor_and_imports_only_upwards() -> None:
             assert FLOOR[imported] <= FLOOR[room], f"{path.relative_to(ROOT)} imports {imported} from below"
 
 
+def test_the_rating_page_stands_on_the_house_and_not_the_other_way_round() -> None:
+    for path in (ROOT / "joyvl_app").rglob("*.py"):
+        assert not re.search(r"^\s*(from|import) eval_ui", path.read_text(encoding="utf-8"), re.M), path
+
+
 def test_no_room_but_settings_and_the_space_reads_the_environment() -> None:
     readers = {path.name for path in (ROOT / "joyvl_app").rglob("*.py") if "os.environ" in path.read_text(encoding="utf-8")}
     assert readers <= {"settings.py", "served.py"}
@@ -70,8 +76,8 @@ def test_no_room_but_settings_and_the_space_reads_the_environment() -> None:
 def test_the_page_starts_without_heavy_packages() -> None:
     code = (
         "import sys; from joyvl_app.ui.server import build_app; from joyvl_app.settings import load_settings; "
-        "build_app(load_settings()); "
-        "print(sorted({'torch', 'transformers', 'whisper', 'langchain'} & set(sys.modules)))"
+        "from eval_ui.wing import rating_wing; build_app(load_settings(), rating_wing(load_settings())); "
+        "print(sorted({'torch', 'transformers', 'whisper', 'langchain', 'pyarrow.parquet', 'krippendorff'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip().splitlines()[-1] == "[]"
@@ -80,7 +86,7 @@ def test_the_page_starts_without_heavy_packages() -> None:
 def test_files_stay_small() -> None:
     long = {
         path.name: count
-        for path in (ROOT / "joyvl_app").rglob("*.py")
+        for path in (*(ROOT / "joyvl_app").rglob("*.py"), *(ROOT / "eval_ui").glob("*.py"))
         if (count := len(path.read_text(encoding="utf-8").splitlines())) > 300
     }
     assert long == {}

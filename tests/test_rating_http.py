@@ -22,6 +22,22 @@ from tests.support import settings
 PASSWORD = "correct horse"
 
 
+async def test_clips_come_back_from_the_database_when_the_disk_was_wiped(house: House, tmp_path: Path) -> None:
+    """On PostgreSQL; an SQLite file would be gone with the disk."""
+    folder = write_study_folder(tmp_path / "birds")
+    await house.take_in(read_study(folder))
+    (path, *_) = sorted(house.media.iterdir())
+    content = path.read_bytes()
+    path.unlink()
+    found = await house.clip(path.name)
+    if house.settings.database_url.get_secret_value().startswith("sqlite"):
+        assert found is None
+    else:
+        assert found == path and path.read_bytes() == content
+    await house.delete("birds", with_votes=False)
+    assert list(house.media.iterdir()) == [] and await house.clip(path.name) is None
+
+
 @pytest.fixture
 def limits(tmp_path: Path) -> Settings:
     return settings(data_dir=tmp_path / "data", rating_password=PASSWORD)
@@ -113,14 +129,37 @@ async def test_forged_and_foreign_requests_are_refused_in_words(app: FastAPI, li
         assert (await mine.get("/rating/media/unknown")).json() == {"error": "There is no such clip."}
 
 
+async def test_a_request_that_is_too_large_is_not_read(app: FastAPI) -> None:
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while True:
+            sent += 1
+            yield b"x" * 8_192
+
+    async with browser(app) as client:
+        reply = await client.post("/rating/studies/birds/votes", content=endless())
+        assert (reply.status_code, reply.json()["error"]) == (413, "A request here may have 64 KB.") and sent < 12
+        for address in (
+            "/rating/studies/%00/next",
+            "/rating/studies/a%2Fb/next",
+            "/rating/studies/birds/items/99999999999999999999",
+        ):
+            assert (await client.post(address)).status_code in (400, 404, 405)
+            assert (await client.get(address)).status_code in (400, 404, 405)
+
+
 async def test_a_clip_that_was_deleted_is_told(app: FastAPI, limits: Settings, tmp_path: Path) -> None:
     await _taken_in(limits, tmp_path)
     for path in (limits.data_dir / "rating").iterdir():
         path.unlink()
     async with browser(app) as client:
         await client.post("/rating/studies/birds/join", json={"consent": True})
-        reply = await client.post("/rating/studies/birds/next")
+        item = (await client.post("/rating/studies/birds/next")).json()["item"]
+        reply = await client.get(item["sides"][0]["media"])
         assert reply.status_code == 500 and "missing on the server" in reply.json()["error"]
+        assert (await client.post("/rating/studies/birds/skip", json={"assignment": item["assignment"]})).status_code == 204
 
 
 async def test_results_are_for_those_who_know_the_password(app: FastAPI, limits: Settings, tmp_path: Path) -> None:

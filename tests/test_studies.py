@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from eval_ui import ballots
 from eval_ui.captions import Caption, blotted, spoken
 from eval_ui.checking import check
 from eval_ui.house import House
+from eval_ui.importing import _comparisons
 from eval_ui.media import Cut, prepare, probe, sound_of
 from eval_ui.starter import STARTER, Starter
 from eval_ui.studies import read_study
@@ -127,6 +129,36 @@ def test_a_recording_as_it_is_makes_the_study_not_blind(tmp_path: Path) -> None:
     ]  # 1.5 s less the offset
 
 
+@pytest.mark.parametrize(
+    "change", [{"id": "ours-or-other"}, {"title": {"en": "Is OTHER better?", "zh": "鸟"}}, {"id": "studies"}, {"id": "研究"}]
+)
+def test_what_raters_see_must_not_name_a_system(tmp_path: Path, change: dict[str, Any]) -> None:
+    with pytest.raises(BadInput, match=r"field id|they must not know|taken by the page"):
+        read_study(write_study_folder(tmp_path, **change))
+
+
+def test_texts_that_name_a_system_are_noted(tmp_path: Path) -> None:
+    notes = check(read_study(_changed(tmp_path, instruction="Tell me what the other one says."))).notes
+    assert any("raters will read the name of a system: “Tell me" in note for note in notes)
+
+
+def test_an_item_is_blind_only_if_both_sides_show_the_same_scene(tmp_path: Path) -> None:
+    _recording(tmp_path / "phone.mp4")
+    cropped = {"recording": "phone.mp4", "turns": "other.jsonl", "crop": [0, 0.1, 1, 0.5]}
+    assert not check(read_study(_changed(tmp_path, sides={"ours": {"log": "ours.jsonl"}, "other": cropped}))).blind
+    report = check(read_study(_changed(tmp_path, sides={"ours": cropped, "other": cropped})))
+    assert report.items[0].blind
+
+
+def test_a_gold_item_is_only_between_those_who_can_win_or_lose_it(tmp_path: Path) -> None:
+    sides = {"ours": {"log": "ours.jsonl"}, "other": {"log": "other.jsonl"}, "third": {"log": "other.jsonl"}}
+    study = read_study(_changed(tmp_path, kind="gold", expect="other", sides=sides))
+    report = check(study)
+    made: dict[tuple[str, str], dict[str, Any]] = {(c.item.id, name): {} for c in report.items for name in c.sides}
+    rows = _comparisons(study, report, made)
+    assert [(row["item"], row["opponent"]) for row in rows if row["kind"] == "gold"] == [("one", "other")]
+
+
 def test_sides_of_different_length_are_noted(tmp_path: Path) -> None:
     _recording(tmp_path / "phone.mp4", seconds=1.6)
     sides = {"ours": {"log": "ours.jsonl"}, "other": {"recording": "phone.mp4", "offset": 0.6}}
@@ -191,6 +223,44 @@ def test_a_recording_is_cut_cropped_and_loses_its_tags(tmp_path: Path) -> None:
     assert abs(int(first.mean()) - 40) < 8  # the picture of half a second: grey 8 · 5
 
 
+def _film(path: Path, times: list[float], rotation: int = 0, origin: float = 0.0) -> Path:
+    """Pictures at these seconds, ever lighter; as a phone makes them: with pauses, turned, beginning late."""
+    with av.open(str(path), "w") as made:
+        stream = made.add_stream("libx264", rate=30, options={"bf": "0"})
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 1_000)
+        for number, t in enumerate(times):
+            picture = np.full((64, 96, 3), 20 + 10 * number, np.uint8)
+            picture[:32, :48] = 250  # a mark in the upper left
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts, frame.time_base = round(1_000 * (t + origin)), Fraction(1, 1_000)
+            made.mux(stream.encode(frame))
+        made.mux(stream.encode())
+    return path
+
+
+def _grey_at(path: Path, t: float) -> int:
+    with av.open(str(path)) as made:
+        frames = [frame for frame in made.decode(video=0) if float(frame.time or 0) <= t + 1e-3]
+        return int(frames[-1].to_ndarray(format="gray")[48:, 64:].mean())
+
+
+def test_a_recording_with_pauses_is_shown_as_long_as_it_was(tmp_path: Path) -> None:
+    path = _film(tmp_path / "still.mp4", [0, 0.1, 0.2, 3.0, 3.1])  # nothing moved for three seconds
+    assert probe(path).plays_as == ""
+    name, seconds = prepare(path, Cut(1.0, 3.1), None, tmp_path)
+    assert seconds == pytest.approx(2.1, abs=0.11)
+    assert _grey_at(tmp_path / name, 0.5) == pytest.approx(40, abs=4)  # the third picture stands still
+    assert _grey_at(tmp_path / name, 2.05) == pytest.approx(50, abs=4)
+
+
+def test_a_file_that_begins_late_is_counted_from_its_first_picture(tmp_path: Path) -> None:
+    path = _film(tmp_path / "late.mp4", [number / 10 for number in range(20)], origin=2.0)
+    assert probe(path).seconds == pytest.approx(2.0, abs=0.05) and probe(path).plays_as == ""
+    name, seconds = prepare(path, None, None, tmp_path)
+    assert seconds == pytest.approx(2.0, abs=0.1) and _grey_at(tmp_path / name, 0.0) == pytest.approx(20, abs=4)
+
+
 def test_a_clip_that_browsers_play_is_copied_not_encoded(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mp4", [np.full((96, 160, 3), 9 * number, np.uint8) for number in range(20)])
     name, seconds = prepare(clip, None, np.full(SPOKEN_RATE, 3_000, np.int16), tmp_path)
@@ -216,7 +286,7 @@ def test_names_are_blotted_out_whatever_their_case() -> None:
 def test_the_starter_study_can_be_shown_and_is_blind() -> None:
     report = check(read_study(STARTER))
     kinds = [checked.item.kind for checked in report.items]
-    assert report.blind and kinds.count("rated") == 8 and kinds.count("practice") == 1 and kinds.count("trap") == 1
+    assert report.blind and kinds.count("rated") == 8 and kinds.count("practice") == 1 and kinds.count("trap") == 2
     assert all(checked.seconds <= 10 for checked in report.items)
 
 

@@ -4,8 +4,8 @@ import { element } from './card.js';
 import { clock, t } from './words.js';
 
 const SLOT = 0.25; // seconds: what counts as played is counted in these
-const DRIFT = 0.015, JUMP = 0.25; // seconds: from here on the follower is nudged, or moved
-const LONGEST_STEP = 0.6; // seconds between two looks at a playing clip; more was a jump
+const DRIFT = 0.015, APART = 0.2; // seconds: from here on the follower is nudged, or one waits for the other
+const BEFORE_GAP = 0.5; // seconds before what has not been seen yet
 const SHOWN = 3; // turns under a picture
 
 export class Players {
@@ -41,18 +41,22 @@ export class Players {
 
   toggle() { if (this.playing) this.pause(); else this.play(); }
 
+  // From the end it begins again: at what has not been seen yet, else at the start.
   play() {
-    if (this.time >= this.seconds - 0.05) this.seek(0);
+    if (this.time >= this.seconds - 0.05) this.seek(Math.max(0, this.firstGap - BEFORE_GAP));
     this.playing = true;
     this.arrange();
   }
+
+  get firstGap() { return this.left ? Math.min(...this.sides.map((side) => side.firstGap)) : 0; }
 
   pause() { this.playing = false; this.arrange(); }
 
   arrange() {
     for (const side of this.sides) {
-      const over = side.video.currentTime >= side.seconds - 0.02;
-      if (this.playing && !this.held.size && !over) side.video.play().catch(() => {}); else if (!side.video.paused && !this.held.has(side)) side.video.pause();
+      const wanted = this.playing && !this.held.size && side !== this.early && !side.over;
+      if (wanted && side.video.paused) side.video.play().catch(() => {});
+      if (!wanted && !side.video.paused && !this.held.has(side)) side.video.pause();
     }
     this.button.textContent = t(this.playing ? 'rate_stop' : 'rate_play');
     this.button.setAttribute('aria-pressed', String(this.playing));
@@ -61,6 +65,7 @@ export class Players {
   seek(to) {
     const time = Math.min(Math.max(0, to), this.seconds);
     for (const side of this.sides) side.seek(time);
+    this.early = null;
     this.draw();
   }
 
@@ -69,21 +74,22 @@ export class Players {
   }
 
   tick() {
-    for (const side of this.sides) side.count(this.playing);
+    for (const side of this.sides) side.count();
     if (this.playing) this.align();
-    if (this.playing && this.leader.video.ended) this.pause();
+    if (this.playing && this.leader.over) this.pause();
     this.draw();
     this.changed();
   }
 
-  // The follower runs a little faster or slower until both show the same moment.
+  // The follower runs a little faster or slower until both show the same moment; where they are far apart, the one that is
+  // ahead waits. Neither is ever moved: what is skipped would not have been seen.
   align() {
-    for (const side of this.sides) {
-      if (side === this.leader || side.video.seeking || this.time >= side.seconds - 0.05) continue;
-      const drift = side.video.currentTime - this.time;
-      if (Math.abs(drift) > JUMP) side.seek(this.time); else side.video.playbackRate = Math.abs(drift) > DRIFT ? 1 - Math.max(-0.1, Math.min(0.1, drift)) : 1;
-      if (side.video.paused && !this.held.size) this.arrange();
-    }
+    const follower = this.sides.find((side) => side !== this.leader);
+    const drift = follower.over ? 0 : follower.video.currentTime - this.time;
+    follower.video.playbackRate = Math.abs(drift) > DRIFT ? 1 - Math.max(-0.1, Math.min(0.1, drift)) : 1;
+    if (Math.abs(drift) > APART) this.early = drift > 0 ? follower : this.leader;
+    else if (Math.abs(drift) < APART / 4) this.early = null;
+    this.arrange();
   }
 
   draw() {
@@ -92,8 +98,33 @@ export class Players {
     if (document.activeElement !== this.scrub || this.playing) this.scrub.value = now;
     this.scrub.setAttribute('aria-valuetext', clock(now));
     this.clockText.textContent = `${clock(now)} / ${clock(this.seconds)}`;
+    this.drawUnseen();
     const asked = this.item.asked.filter(([at]) => at <= now && now < at + 5).at(-1);
     this.user.textContent = asked ? `${t('rate_user')}: ${asked[1]}` : '';
+  }
+
+  // What has not been played yet, of either side, lies as a line under the marks.
+  drawUnseen() {
+    const gaps = this.left === 0 ? [] : this.gaps();
+    const key = gaps.join();
+    if (key === this.shownGaps) return;
+    this.shownGaps = key;
+    this.unseen.replaceChildren(...gaps.map(([from, to]) => {
+      const gap = element('i');
+      gap.style.left = `${(100 * from) / this.seconds}%`;
+      gap.style.width = `${(100 * (to - from)) / this.seconds}%`;
+      return gap;
+    }));
+  }
+
+  gaps() {
+    const gaps = [];
+    for (let slot = 0; slot * SLOT < this.seconds; slot += 1) {
+      if (this.sides.every((side) => slot >= side.slots.length || side.slots[slot])) continue;
+      const last = gaps.at(-1);
+      if (last && last[1] === slot * SLOT) last[1] += SLOT; else gaps.push([slot * SLOT, (slot + 1) * SLOT]);
+    }
+    return gaps;
   }
 
   makeBar() {
@@ -107,7 +138,8 @@ export class Players {
     this.scrub.setAttribute('aria-label', t('rate_scrub'));
     this.scrub.oninput = () => this.seek(Number(this.scrub.value));
     const marks = element('div', 'jv-marks');
-    marks.append(...this.sides.map((side) => this.row(side)));
+    this.unseen = element('div', 'jv-unseen');
+    marks.append(...this.sides.map((side) => this.row(side)), this.unseen);
     const middle = element('div', 'jv-middle');
     middle.append(marks, this.scrub);
     const buttons = element('div', 'jv-hear');
@@ -150,7 +182,7 @@ export class Players {
 
 class Side {
   constructor({ media, seconds, turns, sound }, number, kept, broken) {
-    Object.assign(this, { seconds, turns, sound, media, name: number ? 'rate_right' : 'rate_left', last: 0 });
+    Object.assign(this, { seconds, turns, sound, media, name: number ? 'rate_right' : 'rate_left' });
     this.slots = new Uint8Array(Math.max(1, Math.floor(seconds / SLOT)));
     if (kept) [...kept].forEach((played, place) => { if (place < this.slots.length) this.slots[place] = Number(played === '1'); });
     this.video = element('video');
@@ -170,19 +202,22 @@ class Side {
 
   get kept() { return this.slots.join(''); }
 
-  // What passed on the clock since the last look was played, unless it was a jump.
-  count(playing) {
-    const now = this.video.currentTime;
-    const step = now - this.last;
-    if (playing && step > 0 && step < LONGEST_STEP) {
-      for (let slot = Math.floor(this.last / SLOT); slot <= Math.floor(now / SLOT) && slot < this.slots.length; slot += 1) this.slots[slot] = 1;
+  get over() { return this.video.ended || this.video.currentTime >= this.seconds - 0.04; }
+
+  get firstGap() { const slot = this.slots.indexOf(0); return slot < 0 ? Infinity : slot * SLOT; }
+
+  // The browser itself keeps what was really played; a slot is, when its middle was.
+  count() {
+    const { played } = this.video;
+    for (let range = 0; range < played.length; range += 1) {
+      const [from, to] = [played.start(range), played.end(range)];
+      const first = Math.max(0, Math.ceil(from / SLOT - 0.5));
+      for (let slot = first; (slot + 0.5) * SLOT <= to && slot < this.slots.length; slot += 1) this.slots[slot] = 1;
     }
-    this.last = now;
   }
 
   seek(time) {
     this.video.currentTime = Math.min(time, Math.max(0, this.seconds - 0.03));
-    this.last = this.video.currentTime;
   }
 
   caption(now) {

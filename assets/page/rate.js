@@ -12,6 +12,7 @@ export class Rating {
   constructor(root) {
     this.root = root;
     this.study = null;
+    this.screen = '';
     document.addEventListener('keydown', (event) => this.key(event));
     addEventListener('pageshow', (event) => { if (event.persisted && this.item) this.go(); }); // the back button's old page
     this.choose();
@@ -21,13 +22,15 @@ export class Rating {
 
   async choose() {
     this.leave();
+    this.screen = 'choose';
     const page = await this.asked(() => api.page());
+    if (this.screen !== 'choose') return; // somebody has gone on meanwhile
+    if (!page || page.starter === 'preparing') this.timer = setTimeout(() => this.screen === 'choose' && this.choose(), AGAIN);
     if (!page) return;
     const wanted = new URLSearchParams(location.search).get('rate');
-    const chosen = page.studies.find((study) => study.id === wanted);
+    const chosen = page.studies.find((study) => study.id === wanted && study.open);
     if (chosen && !this.arrived) { this.arrived = true; this.enter(chosen); return; }
-    this.show(element('h2', '', t('rate_title')), element('p', 'jv-lead', t('rate_lead')), ...this.told(page), this.list(page));
-    if (page.starter === 'preparing') this.timer = setTimeout(() => this.choose(), AGAIN);
+    this.show('choose', element('h2', '', t('rate_title')), element('p', 'jv-lead', t('rate_lead')), ...this.told(page), this.list(page));
   }
 
   told(page) {
@@ -44,38 +47,46 @@ export class Rating {
     for (const study of page.refused ? [] : page.studies) {
       const line = element('li');
       const about = element('p', 'jv-study-about', t('rate_about', { total: study.total - study.done, minutes: minutes(study.minutes) }));
-      const label = t(study.completion ? 'rate_look' : study.joined ? 'rate_go_on' : 'rate_take_part');
-      line.append(element('h3', 'jv-words', words(study.title)), about, button(label, () => this.enter(study), 'jv-primary'));
+      line.append(element('h3', 'jv-words', words(study.title)), study.completion ? this.code(study.completion) : about);
       if (!study.blind) about.append(` ${t('rate_not_blind')}`);
+      if (!study.open) about.textContent = t('rate_closed');
+      else line.append(button(t(study.completion ? 'rate_look' : study.joined ? 'rate_go_on' : 'rate_take_part'), () => this.enter(study), 'jv-primary'));
       list.append(line);
     }
     return list;
   }
 
+  code(completion) {
+    const line = element('p', 'jv-study-about', `${t('rate_completion')}: `);
+    line.append(element('b', 'jv-words', completion));
+    return line;
+  }
+
   enter(study) {
+    clearTimeout(this.timer);
     this.study = study;
     if (study.joined) this.go(); else this.agree();
   }
 
-  agree() {
+  agree(before = { agreed: false, code: new URLSearchParams(location.search).get('code') || '' }) {
     const { study } = this;
     const form = element('form', 'jv-agree');
-    const agreed = Object.assign(element('input'), { type: 'checkbox', required: true });
+    const agreed = Object.assign(element('input'), { type: 'checkbox', required: true, checked: before.agreed });
     const label = element('label', 'jv-check');
     label.append(agreed, ` ${t('rate_agree')}`);
-    const code = Object.assign(element('input'), { type: 'text', maxLength: 64, required: study.code, autocomplete: 'off' });
-    code.value = new URLSearchParams(location.search).get('code') || '';
+    const code = Object.assign(element('input'), { type: 'text', maxLength: 64, required: study.code, autocomplete: 'off', value: before.code });
     form.append(element('h2', 'jv-words', words(study.title)), element('h3', '', t('rate_guide_title')),
       element('p', 'jv-words', study.guide ? words(study.guide) : t('rate_guide')), element('p', '', t('rate_keys')),
       element('h3', '', t('rate_consent_title')), element('p', 'jv-words', study.consent ? words(study.consent) : t('rate_consent')), label);
     if (study.code) { const asked = element('label', 'jv-code', `${t('rate_code')} `); asked.append(code); form.append(asked); }
     this.error = alarm('');
-    form.append(Object.assign(button(t('rate_begin'), null, 'jv-primary'), { type: 'submit' }), this.error);
+    form.append(Object.assign(button(t('rate_begin'), null, 'jv-primary'), { type: 'submit' }), button(t('rate_leave'), () => this.choose()), this.error);
     form.onsubmit = async (event) => {
       event.preventDefault();
       if (await this.asked(() => api.join(study.id, code.value))) this.go();
     };
-    this.show(form);
+    this.show('agree', form);
+    this.entered = () => ({ agreed: agreed.checked, code: code.value });
     agreed.focus();
   }
 
@@ -93,11 +104,11 @@ export class Rating {
     if (told) this.rate(told);
   }
 
-  rate(told) {
+  rate(told, draft = null) {
     this.leave();
     const { item } = told;
     this.item = item;
-    this.draft = load(item);
+    this.draft = draft || load(item);
     this.players = new Players(item, this.draft.slots, { changed: () => this.played(), broken: () => this.broken() });
     this.form = new Form(item, this.draft, { submit: () => this.submit(), changed: () => this.keep() });
     this.error = alarm('');
@@ -106,8 +117,8 @@ export class Rating {
     asked.append(element('h2', '', t('rate_asked')), element('p', 'jv-instruction jv-words', item.instruction), this.players.user);
     head.append(asked, this.progress(told));
     if (item.practice) asked.append(element('p', 'jv-practice', t('rate_practice')));
-    this.show(head, this.players.root, this.players.bar, this.form.root, this.error, this.foot(item));
-    this.began = performance.now();
+    this.show('rate', head, this.players.root, this.players.bar, this.form.root, this.error, this.foot(item));
+    this.looked = performance.now();
     this.played();
     this.players.button.focus({ preventScroll: true });
     this.root.scrollIntoView({ block: 'nearest' });
@@ -125,32 +136,39 @@ export class Rating {
   foot(item) {
     const foot = element('footer', 'jv-rate-foot');
     foot.append(Object.assign(button(t('rate_back'), () => this.back()), { disabled: item.number < 1 }));
-    if (item.vote && item.number !== this.newest) foot.append(button(t('rate_forward'), () => this.go()));
+    if (item.number !== this.newest) foot.append(button(t('rate_forward'), () => this.go()));
     foot.append(button(t('rate_leave'), () => this.choose()), element('p', '', `${t('rate_keys')} ${t('rate_later')}`));
     return foot;
   }
 
   thank(told) {
     this.leave();
-    const code = element('output', 'jv-completion', told.completion || '');
-    const copy = button(t('rate_copy'), () => navigator.clipboard?.writeText(told.completion));
-    this.show(element('h2', '', t('rate_thanks')), element('p', '', t('rate_completion')), code, copy,
-      button(t('rate_back'), () => this.back()), button(t('rate_leave'), () => this.choose()));
-    this.root.querySelector('h2').tabIndex = -1;
-    this.root.querySelector('h2').focus();
+    const parts = [element('h2', '', t('rate_thanks'))];
+    if (told.completion) {
+      parts.push(element('p', '', t('rate_completion')), element('output', 'jv-completion jv-words', told.completion),
+        button(t('rate_copy'), () => navigator.clipboard?.writeText(told.completion)));
+    } else parts.push(element('p', '', t('rate_not_whole', { done: told.done, total: told.total })));
+    this.show('thank', ...parts, button(t('rate_back'), () => this.back()), button(t('rate_leave'), () => this.choose()));
+    parts[0].tabIndex = -1;
+    parts[0].focus();
   }
 
   // --- while an item is open
 
   played() {
-    const left = this.players.left;
+    const now = performance.now();
+    if (!document.hidden) this.draft.spent = (this.draft.spent || 0) + Math.min(2, (now - this.looked) / 1000);
+    this.looked = now;
+    const { left } = this.players;
     const unlocked = left === 0 || Boolean(this.item.vote);
     this.form.unlock(unlocked, unlocked ? 0 : Math.ceil(left));
     if (this.players.playing) this.keep();
   }
 
+  // What has been entered and played outlives a reload; of what is being corrected, nothing: the vote itself is the draft.
   keep() {
     Object.assign(this.draft, this.form.values, { slots: this.players.sides.map((side) => side.kept) });
+    if (this.item.vote) return;
     try { localStorage.setItem(place(this.item), JSON.stringify(this.draft)); } catch { /* then a reload begins this item anew */ }
   }
 
@@ -159,9 +177,8 @@ export class Rating {
     this.sending = true;
     this.form.busy(true);
     const { item } = this;
-    const spent = (this.draft.spent || 0) + (performance.now() - this.began) / 1000;
     const ballot = {
-      ...this.form.values, assignment: item.assignment, submission: this.draft.submission, spent, device: device(),
+      ...this.form.values, assignment: item.assignment, submission: this.draft.submission, spent: this.draft.spent, device: device(),
       watched: this.players.watched, replaces: item.vote ? item.vote.revision : null,
     };
     const stored = await this.asked(() => api.vote(this.study.id, ballot), true);
@@ -169,28 +186,42 @@ export class Rating {
     if (stored) { localStorage.removeItem(place(item)); await this.go(); } else this.form.busy(false);
   }
 
-  broken() {
-    const line = alarm(t('rate_broken'));
+  async broken() {
+    const { item } = this;
+    const missing = await this.lost(item);
+    if (this.item !== item) return;
+    const line = alarm(missing || t('rate_broken'));
     const again = button(t('rate_retry'), () => this.go());
-    const past = button(t('rate_skip'), async () => {
-      await this.asked(() => api.skip(this.study.id, this.item.assignment));
-      this.go();
-    });
+    const past = button(t('rate_skip'), async () => { if (await this.asked(() => api.skip(this.study.id, item.assignment).then(() => true))) this.go(); });
     line.append(' ', again, past);
     this.error.replaceWith(line);
     this.error = line;
   }
 
+  // What the server says of the item's clips: nothing, when they are there.
+  async lost(item) {
+    for (const side of item.sides) {
+      const reply = await fetch(side.media, { headers: { Range: 'bytes=0-1' } }).catch(() => null);
+      if (!reply) return t('rate_server');
+      if (!reply.ok) return (await reply.json().catch(() => ({}))).error || t('rate_server');
+    }
+    return '';
+  }
+
+  // Only what is typed on this page and into no field is a command; a focused button keeps its own keys.
   key(event) {
-    if (!this.players || !this.root.offsetParent || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (/^(TEXTAREA|SELECT)$/.test(event.target.tagName) || event.target.type === 'text') return;
-    const onButton = event.target.tagName === 'BUTTON' && event.target !== this.players.button && !event.target.closest('.jv-questions');
+    const { target } = event;
+    const here = target === document.body || this.root.contains(target) || target.getAttribute?.('role') === 'tab';
+    if (!this.players || !this.root.offsetParent || !here || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (/^(TEXTAREA|SELECT)$/.test(target.tagName) || (target.tagName === 'INPUT' && !/^(radio|range)$/.test(target.type))) return;
+    const onButton = target.tagName === 'BUTTON';
+    const onSlider = target === this.players.scrub || target.type === 'radio' || target.getAttribute?.('role') === 'tab';
     if (event.key === ' ' && !onButton) { event.preventDefault(); if (!event.repeat) this.players.toggle(); }
-    const onScrub = event.target === this.players.scrub || event.target.type === 'radio' || event.target.getAttribute('role') === 'tab';
-    if (event.key === 'ArrowLeft' && !onScrub) { event.preventDefault(); this.players.seek(this.players.time - 2); }
-    if (event.key === 'ArrowRight' && !onScrub) { event.preventDefault(); this.players.seek(this.players.time + 2); }
+    if (event.key === 'ArrowLeft' && !onSlider) { event.preventDefault(); this.players.seek(this.players.time - 2); }
+    if (event.key === 'ArrowRight' && !onSlider) { event.preventDefault(); this.players.seek(this.players.time + 2); }
     if (/^[1-4]$/.test(event.key)) { event.preventDefault(); this.form.answer(Number(event.key) - 1); }
-    if (event.key === 'Enter' && !onButton && this.form.complete) { event.preventDefault(); if (!event.repeat) this.submit(); }
+    const submits = event.key === 'Enter' && this.form.complete && (!onButton || target === this.players.button);
+    if (submits) { event.preventDefault(); if (!event.repeat) this.submit(); }
     if (event.key === 'a') this.players.hear(0);
     if (event.key === 'd') this.players.hear(1);
   }
@@ -215,14 +246,23 @@ export class Rating {
     this.error.textContent = message;
   }
 
-  show(...parts) { this.root.replaceChildren(...parts); }
+  show(screen, ...parts) {
+    this.screen = screen;
+    this.root.replaceChildren(...parts);
+  }
 
-  relabel() { if (this.item) this.redraw(); else if (!this.study || !this.root.querySelector('form')) this.choose(); else this.agree(); }
+  relabel() {
+    if (this.screen === 'agree') this.agree(this.entered());
+    else if (this.screen === 'thank') this.go();
+    else if (this.screen === 'rate') this.redraw();
+    else this.choose();
+  }
 
   async redraw() {
     this.keep();
-    const told = await this.asked(() => (this.item.vote ? api.item(this.study.id, this.item.number) : api.next(this.study.id)));
-    if (told && told.item) this.rate(told);
+    const { draft, item } = this;
+    const told = await this.asked(() => (item.vote ? api.item(this.study.id, item.number) : api.next(this.study.id)));
+    if (told && told.item) this.rate(told, draft);
   }
 
   leave() {
@@ -237,13 +277,13 @@ const minutes = (value) => Math.max(1, Math.round(value));
 const words = (text) => text[current()] || text.en;
 const status = (text) => { const line = element('p', 'jv-told', text); line.setAttribute('role', 'status'); return line; };
 
-// What was begun before a reload. A correction is a new submission; a vote keeps its own until it is stored.
+// What was begun before a reload. A vote keeps its form until it is stored; a correction is a form of its own.
 function load(item) {
-  let kept = {};
-  try { kept = JSON.parse(localStorage.getItem(place(item))) || {}; } catch { /* a draft of another make */ }
+  let kept = null;
+  try { kept = item.vote ? null : JSON.parse(localStorage.getItem(place(item))); } catch { /* a draft of another make */ }
   const bytes = crypto.getRandomValues(new Uint8Array(16));
-  const fresh = [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-  return { ...(item.vote || {}), ...kept, submission: kept.submission || fresh };
+  const submission = [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  return { submission, spent: 0, ...item.vote, ...kept };
 }
 
 function device() {

@@ -15,13 +15,14 @@ export class Form {
     this.changed = changed;
     this.root = element('form', 'jv-questions');
     this.told = element('p', 'jv-told');
-    this.told.setAttribute('role', 'status');
+    this.status = element('p', 'jv-hidden-text'); // for screen readers: what changed, not every second of the countdown
+    this.status.setAttribute('role', 'status');
     this.sets = QUESTIONS.map((name) => this.question(name));
     this.comment = Object.assign(element('textarea'), { maxLength: 1000, rows: 1, value: draft.comment || '', oninput: changed });
     const label = element('label', 'jv-comment', t('rate_comment'));
     label.append(this.comment);
     this.button = Object.assign(element('button', 'jv-icon jv-primary', t(item.vote ? 'rate_change' : 'rate_submit')), { type: 'submit' });
-    this.root.append(this.told, ...this.sets, label, this.button);
+    this.root.append(this.told, this.status, ...this.sets, label, this.button);
     this.root.onsubmit = (event) => { event.preventDefault(); submit(); };
   }
 
@@ -51,6 +52,7 @@ export class Form {
     for (const set of this.sets) set.disabled = !on;
     this.button.disabled = !this.complete;
     this.told.textContent = on ? t(this.complete ? 'rate_ready' : 'rate_open') : t('rate_locked', { seconds });
+    if (on && this.status.textContent !== this.told.textContent) this.status.textContent = this.told.textContent;
     this.here();
   }
 
@@ -71,7 +73,7 @@ export class Form {
     this.chosen[name] = answer;
     this.state = null;
     this.unlock(true, 0);
-    this.changed();
+    this.changed(); // a draft is kept
   }
 
   here() {

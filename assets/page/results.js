@@ -50,7 +50,8 @@ export class Results {
     this.behind.setAttribute('aria-live', 'polite');
     const cells = told.cells.filter((cell) => cell.question === this.question);
     const parts = [this.controls(), element('h2', 'jv-words', told.title[current()] || told.title.en), this.summary()];
-    if (cells.length) parts.push(this.bars(cells), this.table(cells), this.behind, this.excluded(), this.panel(), this.items()); else parts.push(element('p', '', t('results_none')));
+    if (cells.length) parts.push(this.bars(cells), this.table(cells)); else parts.push(element('p', '', t('results_none')));
+    parts.push(this.behind, this.excluded(), this.panel(), this.items());
     this.root.replaceChildren(...parts);
   }
 
@@ -119,10 +120,10 @@ export class Results {
   }
 
   panel() {
-    const heads = ['results_rater', 'results_votes', 'results_seconds', 'results_left', 'results_same', 'results_checks', 'results_golds', 'results_corrected', 'results_device'];
+    const heads = ['results_rater', 'results_votes', 'results_seconds', 'results_left', 'results_same', 'results_checks', 'results_golds', 'results_corrected', 'results_skipped', 'results_device', 'results_completion'];
     const rows = this.told.panel.map((one) => [
       `${one.rater}`, this.number(one.votes, { rater: one.rater }), figure(one.seconds, 0), percent(one.left_share), percent(one.same_share),
-      `${one.traps.join('/')}`, `${one.golds.join('/')}`, `${one.corrected}`, one.device,
+      `${one.traps.join('/')}`, `${one.golds.join('/')}`, `${one.corrected}`, `${one.skipped}`, one.device, one.completion,
     ]);
     return details('results_panel', table(heads.map((key) => t(key)), rows, this.told.panel.map((one) => Boolean(one.flagged))));
   }

@@ -40,7 +40,8 @@ function bar(picture, cell, top) {
 function whisker(picture, cell, y) {
   const at = (share) => WIDTH - SHARES + 12 + share * (SHARES - 24);
   picture.append(make('line', { x1: at(0), x2: at(1), y1: y, y2: y, class: 'jv-scale' }), make('line', { x1: at(0.5), x2: at(0.5), y1: y - 7, y2: y + 7, class: 'jv-scale' }));
-  const bounds = cell.bootstrap || cell.wilson;
+  const [wilson, resampled] = [cell.wilson, cell.bootstrap || cell.wilson]; // the wider: resampling 10 of 10 says 100% to 100%
+  const bounds = [Math.min(wilson[0], resampled[0]), Math.max(wilson[1], resampled[1])];
   picture.append(make('line', { x1: at(bounds[0]), x2: at(bounds[1]), y1: y, y2: y, class: 'jv-whisker' }), make('circle', { cx: at(cell.win_share), cy: y, r: 4, class: 'jv-whisker' }));
 }
 

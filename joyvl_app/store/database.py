@@ -53,8 +53,8 @@ def database_file(engine: Engine) -> Path | None:
 
 
 def reason(error: DBAPIError) -> str:
-    """A driver's complaint in one line, without the statement and its values."""
-    return " ".join(str(error.orig).split())[:200]
+    """A driver's complaint in one line, without the statement, its values and process ids."""
+    return " ".join(str(error.orig).strip().split("\n")[0].split())[:200]
 
 
 def _engine(url: str) -> Engine:

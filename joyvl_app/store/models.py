@@ -186,3 +186,12 @@ class InvitationRow(Base):
     expires: Mapped[float] = mapped_column(Float(53))
     most: Mapped[int]
     used: Mapped[int] = mapped_column(default=0)
+
+
+class MediaRow(Base):
+    """A study's clip, where the database outlives the disk: on a server."""
+
+    __tablename__ = "media"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    content: Mapped[bytes] = mapped_column(LargeBinary)

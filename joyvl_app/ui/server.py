@@ -21,6 +21,7 @@ from joyvl_app.memory.memories import open_archive
 from joyvl_app.scenario import load_scenarios
 from joyvl_app.settings import Settings
 from joyvl_app.ui.blocks import build_blocks
+from joyvl_app.ui.bounded import BoundedBodies
 from joyvl_app.ui.desk import Desk
 from joyvl_app.ui.offline import KeepToYourself
 from joyvl_app.ui.recall import make_memory_router
@@ -28,6 +29,8 @@ from joyvl_app.ui.routes import make_router
 from joyvl_app.ui.rtc import Rtc
 from joyvl_app.ui.static import make_static_router
 from joyvl_app.ui.wing import Wing
+
+_WING_BODY = 64 << 10  # bytes of a request
 
 
 def build_app(settings: Settings, *wings: Wing) -> FastAPI:
@@ -69,6 +72,8 @@ def bare_app(
         for router in wing.routers:
             app.include_router(router)
     app.add_middleware(KeepToYourself, on_space=settings.on_space)
+    for wing in wings:
+        app.add_middleware(BoundedBodies, prefix=wing.prefix, most=_WING_BODY)
     return app
 
 

@@ -10,8 +10,11 @@ from fastapi import APIRouter
 
 @dataclass(frozen=True)
 class Wing:
-    """`tabs` lays Gradio tabs out; `head` goes into the page's head; `statuses` are the HTTP statuses of its own errors."""
+    """Its routes lie under `prefix`; `tabs` lays Gradio tabs out; `head` goes into the page's head; `statuses` are the HTTP
+    statuses of its own errors.
+    """
 
+    prefix: str
     routers: tuple[APIRouter, ...]
     tabs: Callable[[], None]
     head: str

@@ -68,10 +68,15 @@ def upgrade() -> None:
         sa.Column("most", sa.Integer, nullable=False),
         sa.Column("used", sa.Integer, nullable=False, server_default="0"),
     )
+    op.create_table(
+        "media",
+        sa.Column("name", sa.String(64), primary_key=True),
+        sa.Column("content", sa.LargeBinary, nullable=False),
+    )
 
 
 def downgrade() -> None:
-    for table in ("invitations", "corrections", "votes", "assignments", "raters", "comparisons", "studies"):
+    for table in ("media", "invitations", "corrections", "votes", "assignments", "raters", "comparisons", "studies"):
         op.drop_table(table)
 
 

@@ -1,0 +1,220 @@
+"""The Rate and Results pages in a real Chromium, with the keyboard alone."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from joyvl_app.bench.served import CHROMIUM, CHROMIUM_FLAGS, served
+from tests.support import ROOT
+
+OUT = ROOT / "tests" / "out"
+PASSWORD = "correct horse"
+_VOTES = (
+    "SELECT v.overall, v.revision, a.swapped, a.number, c.kind, v.spent, v.watched_left FROM votes v"
+    " JOIN assignments a ON a.id = v.assignment_id JOIN comparisons c ON c.id = a.comparison_id ORDER BY a.number"
+)
+_DRIFT = "() => { const [a, b] = document.querySelectorAll('video'); return Math.abs(a.currentTime - b.currentTime); }"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("rating")
+
+
+@pytest.fixture(scope="module")
+def address(folder: Path) -> Iterator[str]:
+    OUT.mkdir(exist_ok=True)
+    with served("-m", "eval_ui", "serve", folder=folder, rating_password=PASSWORD) as (url, _):
+        yield url
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
+        yield started
+        started.close()
+
+
+def _visit(visitor: BrowserContext, address: str, faults: list[str]) -> Page:
+    page = visitor.new_page()
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.goto(f"{address}/?rate=starter")
+    page.wait_for_selector("body[data-joyvl=ready]", timeout=30_000)
+    return page
+
+
+def _rows(folder: Path, query: str) -> list[tuple[Any, ...]]:
+    database = sqlite3.connect(f"file:{folder / 'rating.db'}?mode=ro", uri=True)
+    try:
+        return database.execute(query).fetchall()
+    finally:
+        database.close()
+
+
+def _locked(page: Page) -> bool:
+    return bool(page.locator(".jv-question").first.evaluate("(set) => set.disabled"))
+
+
+def _wait_until_open(page: Page) -> None:
+    page.wait_for_function(
+        "() => { const set = document.querySelector('.jv-question'); return set && !set.disabled; }", timeout=40_000
+    )
+
+
+def _number(page: Page) -> int:
+    found = re.match(r"(\d+) of 7", page.inner_text(".jv-progress span"))
+    assert found
+    return int(found.group(1))
+
+
+def test_a_rater_completes_the_starter_study_with_the_keyboard(browser: Browser, address: str, folder: Path) -> None:
+    """Reloads in the middle of an item, presses submit twice, opens a second tab, corrects a vote, and gets a code."""
+    faults: list[str] = []
+    visitor = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = _visit(visitor, address, faults)
+    page.wait_for_selector(".jv-agree input[type=checkbox]", timeout=60_000)  # the starter is made ready meanwhile
+    page.keyboard.press("Space")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".jv-players video")
+    seen = set()
+    for number in range(1, 8):
+        expect(page.locator(".jv-progress span")).to_contain_text(f"{number} of 7")
+        seen.add(page.locator(".jv-side video").first.get_attribute("src"))
+        assert _locked(page)
+        page.keyboard.press("1")  # nothing happens before both sides have played
+        assert page.is_disabled(".jv-questions .jv-primary") and page.locator(".jv-answer :checked").count() == 0
+        page.keyboard.press("Space")
+        if number == 2:
+            page.wait_for_function("() => document.querySelector('video').currentTime > 3")
+            page.screenshot(path=OUT / "rate.png")
+            page.reload()
+            page.wait_for_selector(".jv-players video")
+            assert _number(page) == 2 and _locked(page)
+            before = page.inner_text(".jv-questions .jv-told")
+            assert int(re.findall(r"(\d+) s", before)[0]) <= 6  # what was played counts
+            page.keyboard.press("Space")
+        _wait_until_open(page)
+        drift = page.evaluate(_DRIFT)
+        assert drift < 0.1
+        for key in ("1", "2", "3"):
+            page.keyboard.press(key)
+        if number == 3:
+            _vote_in_another_tab(visitor, address, faults)
+            page.keyboard.press("Enter")
+            expect(page.locator("#jv-rate [role=alert]")).to_contain_text("rated this item already")
+            continue
+        page.keyboard.press("Enter")
+        page.keyboard.press("Enter")
+    page.wait_for_selector(".jv-completion")
+    code = page.inner_text(".jv-completion")
+    page.get_by_role("button", name="Previous item").click()
+    page.wait_for_selector(".jv-players video")
+    for key in ("4", "Enter"):
+        page.keyboard.press(key)
+    expect(page.locator(".jv-completion")).to_have_text(code)
+    visitor.close()
+    assert faults == [] and len(seen) == 7
+    _check_database(folder, code)
+
+
+def _vote_in_another_tab(visitor: BrowserContext, address: str, faults: list[str]) -> None:
+    other = _visit(visitor, address, faults)
+    other.wait_for_selector(".jv-players video")
+    assert _number(other) == 3
+    other.keyboard.press("Space")
+    _wait_until_open(other)
+    for key in ("2", "2", "2", "Enter"):
+        other.keyboard.press(key)
+    expect(other.locator(".jv-progress span")).to_contain_text("4 of 7")
+    other.close()
+
+
+def _check_database(folder: Path, code: str) -> None:
+    votes = _rows(folder, _VOTES)
+    assert [row[3] for row in votes] == list(range(7))  # one vote an item
+    assert _rows(folder, "SELECT count(*) FROM assignments") == [(7,)]
+    kinds = [row[4] for row in votes]
+    assert kinds[0] == "practice" and sorted(kinds) == ["practice", *["rated"] * 4, "trap", "trap"]
+    assert 2 <= sum(row[2] for row in votes) <= 5  # sides were swapped for about half
+    assert votes[2][0] == "right" and votes[2][1] == 0  # the other tab came first
+    assert votes[6][0] == "both_bad" and votes[6][1] == 1 and _rows(folder, "SELECT overall FROM corrections") == [("tie",)]
+    assert all(5 < row[5] < 60 and row[6] > 6 for row in votes)
+    assert _rows(folder, "SELECT completion FROM raters") == [(code,)]
+
+
+def test_a_clip_that_cannot_be_played_can_be_skipped(browser: Browser, address: str) -> None:
+    faults: list[str] = []
+    visitor = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page = visitor.new_page()
+    page.route("**/rating/media/**", lambda route: route.fulfill(status=200, body=b"nothing", content_type="video/mp4"))
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.goto(f"{address}/?rate=starter")
+    page.wait_for_selector(".jv-agree input[type=checkbox]", timeout=60_000)
+    page.check(".jv-agree input[type=checkbox]")
+    page.click(".jv-agree .jv-primary")
+    expect(page.locator("#jv-rate [role=alert]")).to_contain_text("cannot be played in this browser")
+    page.unroute("**/rating/media/**")
+    first = page.locator(".jv-side video").first.get_attribute("src")
+    page.get_by_role("button", name="Skip this item").click()
+    expect(page.locator(".jv-side video").first).not_to_have_attribute("src", first or "")
+    page.wait_for_function("() => [...document.querySelectorAll('video')].every((video) => video.readyState > 1)")
+    page.screenshot(path=OUT / "rate-phone.png", full_page=True)
+    assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+    visitor.close()
+    assert faults == []
+
+
+def test_results_are_seen_with_the_password_and_clicked_down_to_their_votes(browser: Browser, address: str) -> None:
+    faults: list[str] = []
+    for name, size in (("results", {"width": 1280, "height": 1000}), ("results-phone", {"width": 390, "height": 844})):
+        visitor = browser.new_context(viewport=size)  # type: ignore[arg-type]
+        page = visitor.new_page()
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.goto(address)
+        page.wait_for_selector("body[data-joyvl=ready]", timeout=30_000)
+        page.click("#tab-results-button")
+        page.fill("#jv-results input[type=password]", "wrong")
+        page.keyboard.press("Enter")
+        expect(page.locator("#jv-results [role=alert]")).to_have_text("That is not the password.")
+        page.fill("#jv-results input[type=password]", PASSWORD)
+        page.keyboard.press("Enter")
+        expect(page.locator("#jv-results")).to_contain_text("failed 2 of 2 attention checks")  # the keyboard's owner did not read
+        expect(page.locator("#jv-results .jv-told")).to_contain_text("0 raters, 0 votes, open")
+        page.check("#jv-results input[type=checkbox]")
+        expect(page.locator("#jv-results .jv-told")).to_contain_text("1 raters, 4 votes, open. Fewer than 15 raters")
+        assert page.locator("#jv-results svg rect").count() > 4
+        page.screenshot(path=OUT / f"{name}.png", full_page=True)
+        page.locator("#jv-results .jv-number").first.click()
+        expect(page.locator(".jv-behind h3")).to_contain_text("The votes behind it: ")
+        assert page.locator(".jv-behind tbody tr").count() >= 1
+        page.select_option("#jv-results select >> nth=1", "timing")
+        page.locator(".jv-more summary").first.click()
+        expect(page.locator(".jv-more").first).to_contain_text("attention checks")
+        with page.expect_download() as download:
+            page.get_by_role("link", name="Export, names hidden").click()
+        assert download.value.suggested_filename == "starter-votes.zip"
+        assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+        visitor.close()
+    assert faults == []
+
+
+def test_the_page_speaks_chinese_and_keeps_what_was_entered(browser: Browser, address: str) -> None:
+    visitor = browser.new_context(viewport={"width": 1280, "height": 900}, locale="zh-CN")
+    page = _visit(visitor, address, [])
+    page.wait_for_selector(".jv-agree", timeout=60_000)
+    expect(page.locator("#jv-rate h2")).to_have_text("入门：哪个助手更在场？")
+    page.check(".jv-agree input[type=checkbox]")
+    page.click("#jv-language")
+    expect(page.locator("#jv-rate h2")).to_have_text("Starter: which assistant is more present?")
+    assert page.is_checked(".jv-agree input[type=checkbox]")
+    page.click("#jv-dark")
+    page.screenshot(path=OUT / "rate-dark.png")
+    visitor.close()
