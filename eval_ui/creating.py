@@ -11,6 +11,7 @@ from typing import Any
 import av
 import yaml
 
+from eval_ui.baselines import play
 from eval_ui.media import Cut, encode
 from eval_ui.studies import ID, Study, read_study
 from joyvl_app.build import DECIDERS
@@ -18,8 +19,6 @@ from joyvl_app.domain import Image
 from joyvl_app.errors import BadInput
 from joyvl_app.evals.cases import ASPECTS, Case
 from joyvl_app.evals.clips import clip_frames
-from joyvl_app.evals.replay import Job
-from joyvl_app.evals.running import run_jobs
 from joyvl_app.evals.suite import Suite
 from joyvl_app.settings import Settings
 
@@ -63,15 +62,7 @@ def create(
 ) -> Study:  # fmt: skip
     """Run `systems` on the cases and write a study into `folder`. Raises BadInput or MissingPart before anything runs."""
     check_plan(name, systems, folder)
-    jobs = [Job(case, suite.clips[case.clip], system, 0.0, folder / "logs") for system in systems for case in cases]
-    failed: list[str] = []
-
-    def done(job: Job, error: str) -> None:
-        told(f"{job.name}: {job.case.id}" + (f" FAILED: {error}" if error else ""))
-        failed.extend([job.case.id] if error else [])
-
-    run_jobs(jobs, settings, settings.data_dir / "cache" / "perception.sqlite", processes, done)
-    kept = [case for case in cases if case.id not in failed]
+    kept = play(suite, cases, systems, settings, folder / "logs", processes, told)
     if not kept:
         shutil.rmtree(folder, ignore_errors=True)
         raise BadInput("No case could be played by all systems, so there is nothing to compare.")

@@ -35,7 +35,7 @@ def rating_wing(settings: Settings, alone: bool = False) -> Wing:
 
     routers = make_rating_router(house, starter, gate.on), make_results_router(house, gate)
     head = _STYLE + (_ALONE if alone else "")
-    return Wing("/rating", routers, lambda: _tabs(gate.on), head, aclose, {NotAllowed: 401, AlreadyVoted: 409})
+    return Wing("/rating", routers, lambda: _tabs(gate.on), "rate", head, aclose, {NotAllowed: 401, AlreadyVoted: 409})
 
 
 def build_rating_app(settings: Settings) -> FastAPI:

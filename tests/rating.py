@@ -63,7 +63,7 @@ async def plant(house: House, prepared: Prepared) -> str:
 @pytest.fixture
 async def house(url: str, tmp_path: Path) -> AsyncIterator[House]:
     """On SQLite and on PostgreSQL."""
-    made = House(settings(data_dir=tmp_path, database_url=url))
+    made = House(settings(data_dir=tmp_path, database_url=url, synthesizer="scripted"))
     yield made
     await made.aclose()
 

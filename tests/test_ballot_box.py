@@ -24,7 +24,7 @@ from tests.rating import plant, planted
 from tests.servers import free_port
 from tests.support import settings
 
-_ROUNDS, _RATERS, _LIFE = 20, 12, 0.35
+_ROUNDS, _RATERS, _LIFE = 20, 12, 0.25
 
 
 def _study(name: str) -> Any:

@@ -40,7 +40,7 @@ async def test_clips_come_back_from_the_database_when_the_disk_was_wiped(house: 
 
 @pytest.fixture
 def limits(tmp_path: Path) -> Settings:
-    return settings(data_dir=tmp_path / "data", rating_password=PASSWORD)
+    return settings(data_dir=tmp_path / "data", rating_password=PASSWORD, synthesizer="scripted")
 
 
 @pytest.fixture

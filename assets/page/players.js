@@ -75,6 +75,7 @@ export class Players {
 
   tick() {
     for (const side of this.sides) side.count();
+    if (this.playing && !this.root.offsetParent) this.pause(); // another tab of the page is shown
     if (this.playing) this.align();
     if (this.playing && this.leader.over) this.pause();
     this.draw();

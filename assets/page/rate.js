@@ -4,6 +4,7 @@ import * as api from './rating_api.js';
 import { element } from './card.js';
 import { Form } from './rate_form.js';
 import { Players } from './players.js';
+import { whenSeen } from './seen.js';
 import { t, current } from './words.js';
 
 const AGAIN = 1500; // milliseconds until the starter study is asked for again
@@ -15,7 +16,7 @@ export class Rating {
     this.screen = '';
     document.addEventListener('keydown', (event) => this.key(event));
     addEventListener('pageshow', (event) => { if (event.persisted && this.item) this.go(); }); // the back button's old page
-    this.choose();
+    whenSeen(root, () => this.choose());
   }
 
   // --- screens
@@ -255,7 +256,7 @@ export class Rating {
     if (this.screen === 'agree') this.agree(this.entered());
     else if (this.screen === 'thank') this.go();
     else if (this.screen === 'rate') this.redraw();
-    else this.choose();
+    else if (this.screen) this.choose();
   }
 
   async redraw() {

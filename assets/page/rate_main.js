@@ -2,15 +2,25 @@
 
 import { Rating } from './rate.js';
 import { Results } from './results.js';
+import { everywhere } from './words.js';
 
 export async function open() {
   const root = await found('jv-rate');
   if (!root) return { relabel() {} };
   const rating = new Rating(root);
-  const place = document.getElementById('jv-results') || (document.getElementById('tab-results-button') && await found('jv-results'));
+  const place = document.getElementById('jv-results');
   const results = place && new Results(place);
-  if (new URLSearchParams(location.search).has('rate')) document.getElementById('tab-rate-button')?.click();
+  const shortcut = document.getElementById('jv-go-rate');
+  if (shortcut) shortcut.onclick = () => turnTo('rate');
+  if (new URLSearchParams(location.search).has('rate')) turnTo('rate');
   return { rating, results, relabel() { rating.relabel(); results?.relabel(); } };
+}
+
+// On a narrow page Gradio folds tabs into a menu, where they have no names but their texts.
+function turnTo(tab) {
+  const folded = [...document.querySelectorAll('.overflow-menu button')];
+  const button = document.getElementById(`tab-${tab}-button`) || folded.find((one) => everywhere(tab).includes(one.textContent.trim()));
+  button?.click();
 }
 
 // Gradio mounts a tab when it likes.

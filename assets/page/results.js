@@ -3,6 +3,7 @@
 import * as api from './rating_api.js';
 import { bars } from './results_bars.js';
 import { element } from './card.js';
+import { whenSeen } from './seen.js';
 import { current, t } from './words.js';
 
 const ASKED = { overall: 'rate_overall', quality: 'rate_quality', timing: 'rate_timing' };
@@ -12,7 +13,7 @@ const STATES = { open: 'results_open', closed: 'results_closed' };
 export class Results {
   constructor(root) {
     Object.assign(this, { root, question: 'overall', flagged: false, study: '' });
-    this.open();
+    whenSeen(root, () => this.open());
   }
 
   async open() {
@@ -42,7 +43,7 @@ export class Results {
     this.draw();
   }
 
-  relabel() { if (this.told) this.draw(); else this.open(); }
+  relabel() { if (this.told) this.draw(); else if (this.error) this.ask(''); }
 
   draw() {
     const { told } = this;

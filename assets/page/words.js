@@ -27,6 +27,9 @@ export function t(key, values = {}) {
   return text;
 }
 
+// One text in all languages.
+export const everywhere = (key) => Object.values(catalogue[key] || {});
+
 export function switchTo(next, root = document.body) {
   language = next;
   document.documentElement.lang = next === 'zh' ? 'zh-CN' : 'en';

@@ -19,6 +19,7 @@ _VIEW = """
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="icon" href="/joyvl/static/icon.svg">
 """
+_BUTTONS = ("memory", "boxes", "dark", "language", "help")
 _HEAD = """
 <script src="/joyvl/static/markdown-it.min.js" defer></script>
 <script type="module" src="/joyvl/static/main.js"></script>
@@ -28,7 +29,7 @@ _HEAD = """
 def build_blocks(scenarios: dict[str, Scenario], wings: Sequence[Wing] = ()) -> gr.Blocks:
     """The page of these scenarios, and of the wings' tabs after them."""
     with page(_HEAD, *(wing.head for wing in wings)) as blocks:
-        gr.HTML(_header(), padding=False, elem_id="jv-header")
+        gr.HTML(_header((*(f"go-{wing.entry}" for wing in wings), *_BUTTONS)), padding=False, elem_id="jv-header")
         gr.HTML(_memory(scenarios), padding=False, elem_id="jv-memory-panel")
         with gr.Tabs(elem_id="jv-tabs"):
             for scenario in scenarios.values():
@@ -56,16 +57,20 @@ def page(*heads: str) -> gr.Blocks:
     return gr.Blocks(title=text("title"), theme=theme, css=css, head=head, analytics_enabled=False, fill_width=True)
 
 
-def _header(buttons_for: Sequence[str] = ("memory", "boxes", "dark", "language", "help")) -> str:
-    buttons = "".join(
-        f'<button type="button" class="jv-icon" id="jv-{name}" aria-pressed="false">{text(name)}</button>' for name in buttons_for
-    )
+def _header(names: Sequence[str]) -> str:
+    buttons = "".join(_button(name) for name in names)
     return f"""
 <header class="jv-header">
   <h1>{text("title")}</h1><p>{text("tagline")}</p>
   <nav aria-label="Page">{buttons}</nav>
   <p id="jv-keys" hidden>{text("keys")}</p>
 </header>"""
+
+
+def _button(name: str) -> str:
+    """A switch, or with "go-" the way to a tab: on a phone tabs are folded away."""
+    pressed = "" if name.startswith("go-") else ' aria-pressed="false"'
+    return f'<button type="button" class="jv-icon" id="jv-{name}"{pressed}>{text(name.removeprefix("go-"))}</button>'
 
 
 def _memory(scenarios: dict[str, Scenario]) -> str:
