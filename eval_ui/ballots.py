@@ -128,12 +128,11 @@ def _use(connection: Connection, study: str, code: str, now: float) -> str:
 
 @dataclass(frozen=True)
 class Course:
-    """Where a rater is: how many items they were given, voted on and skipped, which sides, and seconds spent on each."""
+    """Where a rater is: how many items they were given and voted on, which sides, and seconds spent on each."""
 
     order: list[Kind]
     given: int
     voted: int
-    skipped: int
     swapped: list[bool]
     pace: list[float]
 
@@ -144,12 +143,11 @@ class Course:
 
 def course_of(connection: Connection, rater: Rater, body: dict[str, Any]) -> Course:
     """`body` is what `open_study` told."""
-    joined = select(_A.swapped, _A.skipped, VoteRow.spent).outerjoin(VoteRow, VoteRow.assignment_id == _A.id)
-    rows = connection.execute(joined.where(_A.rater_id == rater.id)).all()
+    joined = select(_A.swapped, VoteRow.spent).outerjoin(VoteRow, VoteRow.assignment_id == _A.id).where(_A.rater_id == rater.id)
+    rows = connection.execute(joined).all()
     pace = [float(row.spent) for row in rows if row.spent is not None]
-    skipped = sum(row.skipped and row.spent is None for row in rows)
     order = plan(rater.seed, body["per_rater"], body["kinds"])
-    return Course(order, len(rows), len(pace), skipped, [row.swapped for row in rows], pace)
+    return Course(order, len(rows), len(pace), [row.swapped for row in rows], pace)
 
 
 def give(connection: Connection, rater: Rater, course: Course, now: float) -> Given | None:
@@ -160,9 +158,11 @@ def give(connection: Connection, rater: Rater, course: Course, now: float) -> Gi
     open_yet = (_A.rater_id == rater.id) & VoteRow.assignment_id.is_(None) & _A.skipped.is_(False)
     if (row := connection.execute(_given().where(open_yet).order_by(_A.number).limit(1)).first()) is not None:
         return _shown(row)
-    for kind in dict.fromkeys(course.order[course.given - course.skipped :]):
-        if (drawn := _draw(connection, rater, kind, course, now)) is not None:
-            return drawn
+    if not course.done:
+        due = course.order[course.voted :]
+        for kind in dict.fromkeys((*due, "rated")):  # where nothing of its kind is left, another rated item counts instead
+            if (drawn := _draw(connection, rater, kind, course, now)) is not None:
+                return drawn
     return None
 
 

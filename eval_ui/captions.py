@@ -30,13 +30,13 @@ class Caption:
     text: str
 
 
-def read_captions(path: Path, start: float, seconds: float) -> list[Caption]:
+def read_captions(path: Path, start: float, seconds: float, headed: bool = True) -> list[Caption]:
     """The spoken turns of an event log between second `start` and `start + seconds`, counted from `start`.
 
     Raises BadInput when it is no log, or one of a run that failed: a failure is not an assistant that says nothing.
     """
     turns: list[Caption] = []
-    for event in read_log(path):
+    for event in read_log(path, headed):
         if isinstance(event, State) and event.name == "error":
             raise BadInput(f"{path.name} is the log of a run that failed: {event.detail}")
         if isinstance(event, Spoken) and 0 <= event.t_start - start < seconds:

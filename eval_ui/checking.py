@@ -28,7 +28,7 @@ _TRAP = {
 class Shown:
     """One side of an item, before it is made ready: a stretch of a file, and what is said meanwhile.
 
-    `own_voice`: the file's own sound is the assistant's voice (a recording as it is), so none is made from the captions.
+    `own_voice`: the file's own sound is the assistant's (a recording as it is), so none is made from the captions.
     """
 
     path: Path
@@ -36,6 +36,7 @@ class Shown:
     turns: list[Caption]
     own_voice: bool
     blind: bool
+    scene: bool = False  # the file is the item's clip: its sound is the scene's, on every side
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def _side(study: Study, item: Item, name: str, side: Side, clip: Cut | None, loo
         if side.log:
             assert clip is not None
             turns = read_captions(study.path(side.log), clip.start, clip.seconds)
-            return Shown(study.path(item.clip), clip, blotted(turns, study.spec.hide), False, True)
+            return Shown(study.path(item.clip), clip, blotted(turns, study.spec.hide), False, True, scene=True)
         return _recording(study, item, side, clip, look(study.path(side.recording)))
     except BadInput as error:
         raise BadInput(f"side {name}: {error}") from error
@@ -113,11 +114,11 @@ def _recording(study: Study, item: Item, side: Side, clip: Cut | None, about: Pr
     """A recording shows whose app it is; what hides that is the clip, or the recording's scene, under written-down turns."""
     length = clip.seconds if clip else (item.end - item.start if item.end else about.seconds - side.offset)
     cut = _bounded(Cut(side.offset, min(about.seconds, side.offset + length), side.crop), side.recording, about)
-    turns = read_captions(study.path(side.turns), side.offset, cut.seconds) if side.turns else []
+    turns = read_captions(study.path(side.turns), side.offset, cut.seconds, headed=False) if side.turns else []
     turns = blotted(turns, study.spec.hide)
-    if turns and clip and not side.crop:
-        return Shown(study.path(item.clip), clip, turns, False, True)
-    return Shown(study.path(side.recording), cut, turns, not turns, bool(turns and side.crop))
+    if side.turns and clip and not side.crop:
+        return Shown(study.path(item.clip), clip, turns, False, True, scene=True)
+    return Shown(study.path(side.recording), cut, turns, not side.turns, bool(side.turns and side.crop))
 
 
 def _trap(study: Study, item: Item, about: Probe) -> Checked:
@@ -125,7 +126,7 @@ def _trap(study: Study, item: Item, about: Probe) -> Checked:
     cut, path = _stretch(item, about), study.path(item.clip)
     told = f"Attention check: please answer all three questions with {_TRAP[item.expect]}"
     starts = (min(1.0, cut.seconds / 4), min(1.2, cut.seconds / 3))
-    shown = [Shown(path, cut, [Caption(start, cut.seconds, told)], False, True) for start in starts]
+    shown = [Shown(path, cut, [Caption(start, cut.seconds, told)], False, True, scene=True) for start in starts]
     return Checked(item, dict(zip(("", "="), shown, strict=True)))
 
 

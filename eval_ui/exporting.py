@@ -14,6 +14,7 @@ from typing import Any
 from eval_ui.results import cells
 from eval_ui.studies import QUESTIONS
 from eval_ui.tally import Tally, Vote
+from joyvl_app.errors import BadInput
 
 FORMATS = ("jsonl", "csv", "parquet")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -43,7 +44,9 @@ def packed(tally: Tally, names: bool, formats: Sequence[str] = FORMATS) -> dict[
 
 
 def export(tally: Tally, folder: Path, names: bool, formats: Sequence[str] = FORMATS) -> list[Path]:
-    """Write an export into a folder; returns its files."""
+    """Write an export into an empty folder; returns its files. Raises BadInput where an older one lies: it may show names."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise BadInput(f"The folder {folder} is not empty; give another one.")
     written = []
     for name, content in packed(tally, names, formats).items():
         path = folder / name

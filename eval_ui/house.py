@@ -6,6 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,17 +14,28 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from eval_ui.box import BallotBox
-from eval_ui.importing import Prepared, Progress, digest_of, prepare_study
-from eval_ui.keeping import delete_study, drop_media, fetch_media, keep_media, media_names, refuse_change, write_study
+from eval_ui.importing import Progress, digest_of, prepare_study
+from eval_ui.keeping import delete_study, drop_media, fetch_media, keep_media, lost_media, media_names, refuse_change, write_study
 from eval_ui.studies import Study
 from joyvl_app.clock import RealClock
 from joyvl_app.errors import BadInput, ProviderFailed
 from joyvl_app.settings import Settings
-from joyvl_app.store.database import open_database, reason
+from joyvl_app.store.database import database_file, open_database, reason
 from joyvl_app.voices import Voices
 
 R = TypeVar("R")
 PERSISTENT = Path("/data")  # where a Space with persistent storage keeps it
+
+
+def is_mounted(path: Path) -> bool:
+    """Whether this is a disk of its own, and can be written to."""
+    return os.path.ismount(path) and os.access(path, os.W_OK)
+
+
+def _keep(path: Path, connection: Connection) -> None:
+    if not path.is_file():
+        raise BadInput("A clip is gone that another import was just dropping. Import the study again.")
+    keep_media(connection, path)
 
 
 class House:
@@ -39,9 +51,11 @@ class House:
     @property
     def lasting(self) -> bool:
         """Whether votes outlive a restart: the disk of a Space is wiped unless it was bought."""
-        if not self.settings.on_space or self.settings.database_url.get_secret_value():
+        url = self.settings.database_url.get_secret_value()
+        if not self.settings.on_space or (url and not url.startswith("sqlite")):
             return True
-        return PERSISTENT in self.settings.data_dir.resolve().parents and os.access(PERSISTENT, os.W_OK)
+        files = [self.settings.data_dir, *(file for file in (database_file(self._engine),) if file)]
+        return is_mounted(PERSISTENT) and all(PERSISTENT in file.resolve().parents for file in files)
 
     def refuse_fleeting(self) -> None:
         """Raises BadInput where votes would be lost."""
@@ -69,7 +83,8 @@ class House:
     async def take_in(self, study: Study, progress: Progress = lambda told: None) -> tuple[str, list[str]]:
         """Import a study: what was done, and what its maker should know. Raises BadInput; then nothing has changed."""
         digest, name = await asyncio.to_thread(digest_of, study), study.spec.id
-        if await self.write(lambda connection: refuse_change(connection, name, digest)):
+        there = await self.write(lambda connection: refuse_change(connection, name, digest))
+        if there and not await self.read(lambda connection: lost_media(connection, self.media, name)):
             return f"The study {name} is there already, exactly like this.", []
         voices, before = Voices(self.settings, RealClock()), await self.read(media_names)
         try:
@@ -78,16 +93,12 @@ class House:
         finally:
             await voices.aclose()
         try:
-            told = await self.write(lambda connection: self._written(connection, prepared))
+            for path in sorted({self.media / clip for clip in prepared.media}):
+                await self.write(partial(_keep, path))
+            told = await self.write(lambda connection: write_study(connection, prepared, time.time()))
         finally:  # of a study that was refused, or that replaced another
             await self.write(lambda connection: drop_media(connection, self.media, before | set(prepared.fresh)))
         return told, prepared.notes
-
-    def _written(self, connection: Connection, prepared: Prepared) -> str:
-        told = write_study(connection, prepared, time.time())
-        if connection.dialect.name != "sqlite":
-            keep_media(connection, self.media, media_names(connection))
-        return told
 
     async def delete(self, study: str, with_votes: bool) -> None:
         """Raises BadInput when there is no such study, or it has votes and these are not to go too."""
@@ -98,8 +109,11 @@ class House:
     async def clip(self, name: str) -> Path | None:
         """Where a clip lies; fetched from the database if this disk has lost it."""
         path = self.media / name
-        if path.is_file() or await self.read(lambda connection: fetch_media(connection, self.media, name)):
-            return path
+        try:
+            if path.is_file() or await self.read(lambda connection: fetch_media(connection, self.media, name)):
+                return path
+        except OSError as error:
+            raise ProviderFailed(f"The clip cannot be stored here: {error.strerror}.") from error
         return None
 
     async def aclose(self) -> None:

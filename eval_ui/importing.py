@@ -18,11 +18,13 @@ from eval_ui.captions import spoken
 from eval_ui.checking import Checked, Report, Shown, check
 from eval_ui.media import prepare, probe, sound_of
 from eval_ui.studies import Study
+from joyvl_app.audio import pcm
 from joyvl_app.domain import Pcm
 from joyvl_app.errors import BadInput, JoyError
 from joyvl_app.ports import Synthesizer
 
 Progress = Callable[[str], None]
+_SCENE = 0.4  # loudness of the scene under a voice
 _MAKE = 1  # counts up when the same files would be made ready otherwise
 
 
@@ -36,6 +38,11 @@ class Prepared:
     comparisons: list[dict[str, Any]]
     notes: list[str]
     fresh: tuple[str, ...] = ()
+
+    @property
+    def media(self) -> set[str]:
+        """The clips that its comparisons show."""
+        return {side["media"] for row in self.comparisons for side in json.loads(row["body"])["sides"]}
 
 
 def digest_of(study: Study) -> str:
@@ -89,17 +96,18 @@ async def _voices(checked: Checked, voices: tuple[Synthesizer, ...], notes: list
 
 
 async def _voice(checked: Checked, shown: Shown, voices: tuple[Synthesizer, ...]) -> Pcm | None:
-    """A side's turns read aloud, else its file's own sound."""
+    """A side's turns read aloud over the scene's sound; of a recording as it is, its own."""
     own = await asyncio.to_thread(_own_sound, shown)
     voice = next((each for each in voices if each.audible and checked.item.language in each.languages), None)
-    if own is not None or voice is None or not shown.turns:
+    if voice is None or not shown.turns or shown.own_voice:
         return own
     await voice.start()
-    return await spoken(shown.turns, shown.cut.seconds, voice)
+    said = await spoken(shown.turns, shown.cut.seconds, voice)
+    return said if own is None else pcm(said / 32_768 + own / 32_768 * _SCENE)
 
 
 def _own_sound(shown: Shown) -> Pcm | None:
-    wanted = shown.own_voice or not shown.turns
+    wanted = shown.own_voice or shown.scene
     return sound_of(shown.path, shown.cut) if wanted and probe(shown.path).sounds else None
 
 

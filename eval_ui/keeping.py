@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import tempfile
+import time
 from pathlib import Path
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from eval_ui.importing import Prepared
 from joyvl_app.errors import BadInput
-from joyvl_app.store.models import AssignmentRow, ComparisonRow, MediaRow, RaterRow, StudyRow, VoteRow
+from joyvl_app.store.models import AssignmentRow, ComparisonRow, InvitationRow, MediaRow, RaterRow, StudyRow, VoteRow
+
+_LEFT_BEHIND = 3_600.0  # seconds after which nobody is still importing a clip
 
 
 def refuse_change(connection: Connection, study: str, digest: str) -> bool:
@@ -28,12 +31,23 @@ def refuse_change(connection: Connection, study: str, digest: str) -> bool:
 
 
 def write_study(connection: Connection, prepared: Prepared, now: float) -> str:
-    """Write a study, open for votes; returns what was done. A study that is replaced keeps its invitations, raters and state."""
+    """Write a study, open for votes; returns what was done. A study that is replaced keeps its state and invitations; whoever had
+    joined joins again. The same study gets clips back that were lost.
+    """
     if refuse_change(connection, prepared.id, prepared.digest):
-        return f"The study {prepared.id} is there already, exactly like this."
+        for row in prepared.comparisons:
+            same = (
+                ComparisonRow.study_id == prepared.id,
+                ComparisonRow.item == row["item"],
+                ComparisonRow.opponent == row["opponent"],
+            )
+            connection.execute(update(ComparisonRow).where(*same).values(body=row["body"]))
+        return f"The study {prepared.id} was there already; its clips are there again."
     row = {"body": json.dumps(prepared.body), "digest": prepared.digest}
     if connection.execute(update(StudyRow).where(StudyRow.id == prepared.id).values(row)).rowcount:
         connection.execute(delete(ComparisonRow).where(ComparisonRow.study_id == prepared.id))
+        connection.execute(delete(RaterRow).where(RaterRow.study_id == prepared.id))
+        connection.execute(update(InvitationRow).where(InvitationRow.study_id == prepared.id).values(used=0))
     else:
         connection.execute(insert(StudyRow), {**row, "id": prepared.id, "state": "open", "created": now})
     connection.execute(insert(ComparisonRow), [{"study_id": prepared.id, **comparison} for comparison in prepared.comparisons])
@@ -63,17 +77,23 @@ def count_votes(connection: Connection, study: str) -> int:
     ).scalar_one()
 
 
-def media_names(connection: Connection) -> set[str]:
-    """The clips that the studies show."""
-    bodies = connection.execute(select(ComparisonRow.body)).scalars()
-    return {side["media"] for body in bodies for side in json.loads(body)["sides"]}
+def media_names(connection: Connection, study: str = "") -> set[str]:
+    """The clips that a study shows, or all of them."""
+    bodies = select(ComparisonRow.body).where(ComparisonRow.study_id == study) if study else select(ComparisonRow.body)
+    return {side["media"] for body in connection.execute(bodies).scalars() for side in json.loads(body)["sides"]}
 
 
-def keep_media(connection: Connection, folder: Path, names: Iterable[str]) -> None:
-    """Clips into a server's database: the disk of whoever shows them may be wiped."""
-    held = set(connection.execute(select(MediaRow.name)).scalars())
-    for name in sorted(set(names) - held):
-        connection.execute(insert(MediaRow), {"name": name, "content": (folder / name).read_bytes()})
+def lost_media(connection: Connection, folder: Path, study: str) -> set[str]:
+    """Clips of a study that lie neither on the disk nor in the database."""
+    kept = set(connection.execute(select(MediaRow.name)).scalars())
+    return {name for name in media_names(connection, study) - kept if not (folder / name).is_file()}
+
+
+def keep_media(connection: Connection, path: Path) -> None:
+    """A clip into a server's database: the disk of whoever shows it may be wiped. Does nothing on SQLite."""
+    there = select(MediaRow.name).where(MediaRow.name == path.name)
+    if connection.dialect.name != "sqlite" and connection.execute(there).first() is None:
+        connection.execute(insert(MediaRow), {"name": path.name, "content": path.read_bytes()})
 
 
 def fetch_media(connection: Connection, folder: Path, name: str) -> bool:
@@ -82,14 +102,17 @@ def fetch_media(connection: Connection, folder: Path, name: str) -> bool:
     if content is None:
         return False
     folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f".{name}"
-    part.write_bytes(content)
-    part.replace(folder / name)
+    with tempfile.NamedTemporaryFile(dir=folder, delete=False) as part:  # several may ask at once
+        part.write(content)
+    Path(part.name).replace(folder / name)
     return True
 
 
 def drop_media(connection: Connection, folder: Path, names: set[str]) -> None:
-    """Those of these clips that no study shows any more are gone, from the disk and the database."""
-    for name in names - media_names(connection):
+    """Those of these clips that no study shows any more are gone, from the disk and the database; so are files that a process
+    left behind which was killed.
+    """
+    old = {path.name for path in folder.iterdir() if path.is_file() and time.time() - path.stat().st_mtime > _LEFT_BEHIND}
+    for name in (names | old) - media_names(connection):
         connection.execute(delete(MediaRow).where(MediaRow.name == name))
         (folder / name).unlink(missing_ok=True)

@@ -32,7 +32,7 @@ def make_results_router(house: House, gate: Gate) -> APIRouter:
 
     @router.post("/enter", status_code=204)
     async def enter(entering: Entering, request: Request, response: Response) -> None:
-        gate.enter(entering.password, request.client.host if request.client else "", response, is_https(request))
+        gate.enter(entering.password, _address(request, house.settings.on_space), response, is_https(request))
 
     @router.get("/studies")
     async def studies(request: Request) -> list[dict[str, Any]]:
@@ -78,6 +78,12 @@ def make_results_router(house: House, gate: Gate) -> APIRouter:
         return Response(content, media_type="application/zip", headers=headers)
 
     return router
+
+
+def _address(request: Request, proxied: bool) -> str:
+    """Whose request this is; behind a Space's proxy, what that has seen (the last it added)."""
+    seen = request.headers.get("x-forwarded-for", "").split(",")[-1].strip() if proxied else ""
+    return seen or (request.client.host if request.client else "")
 
 
 def _studies(connection: Connection) -> list[dict[str, Any]]:

@@ -166,7 +166,8 @@ def _progress(rater: Rater, course: Course, body: dict[str, Any]) -> dict[str, A
     each = median(course.pace) if course.pace else body["seconds"] + _THINKING
     total = len(course.order)
     minutes = max(0, total - course.voted) * each / 60
-    return {"total": total, "done": course.voted, "minutes": minutes, "completion": rater.completion if course.done else None}
+    completion = (body["completion"] or rater.completion) if course.done else None
+    return {"total": total, "done": course.voted, "given": course.given, "minutes": minutes, "completion": completion}
 
 
 def _item(given: Given) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from pathlib import Path
 
 from sqlalchemy import select
@@ -14,6 +16,7 @@ from joyvl_app.store.models import StudyRow
 
 STARTER = Path(__file__).resolve().parent.parent / "assets" / "rating" / "starter"
 _ID = "starter"
+_PAUSE = 60.0  # seconds
 
 
 class Starter:
@@ -23,11 +26,13 @@ class Starter:
         self.state = ""
         self._house, self._path = house, path
         self._task: asyncio.Task[None] | None = None
+        self._again = 0.0
 
     async def begin(self) -> None:
-        """Start once; a study that somebody closed stays closed."""
-        if self._task is not None or not self._house.lasting:
+        """Make it ready, once; after a failure again, a minute later. A study that somebody closed stays closed."""
+        if not self._house.lasting or time.monotonic() < self._again:
             return
+        self._again = math.inf
         self._task = asyncio.create_task(self._prepare())
         await asyncio.wait([self._task], timeout=0.05)  # most often it is there
 
@@ -39,6 +44,7 @@ class Starter:
             self.state = "ready"
         except Exception as error:  # the other studies are not concerned
             self.state = f"The starter study cannot be shown: {words_of(error)}"
+            self._again = time.monotonic() + _PAUSE
 
     async def aclose(self) -> None:
         if self._task:

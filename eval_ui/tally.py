@@ -62,6 +62,7 @@ class Panelist:
     completion: str = ""
     given: int = 0
     skipped: int = 0
+    unchecked: int = 0  # attention checks among them
     votes: list[Vote] = field(default_factory=list)
     traps: list[bool] = field(default_factory=list)
     golds: list[bool] = field(default_factory=list)
@@ -70,7 +71,10 @@ class Panelist:
     def flagged(self) -> str:
         """Why this rater may be left out of the results; "" when nothing speaks against them."""
         failed = self.traps.count(False)
-        return f"failed {failed} of {len(self.traps)} attention checks" if failed >= _FAILED else ""
+        if failed + self.unchecked < _FAILED:
+            return ""
+        skipped = f", skipped {self.unchecked}" if self.unchecked else ""
+        return f"failed {failed} of {len(self.traps)} attention checks{skipped}"
 
 
 @dataclass(frozen=True)
@@ -112,8 +116,10 @@ def read_tally(connection: Connection, study: str) -> Tally:
 
 def _panel(connection: Connection, study: str, votes: list[Vote]) -> dict[int, Panelist]:
     skipped = func.coalesce(func.sum(case((AssignmentRow.skipped, 1), else_=0)), 0)
-    counted = select(RaterRow.number, RaterRow.completion, func.count(AssignmentRow.id), skipped)
+    trap = func.coalesce(func.sum(case((AssignmentRow.skipped & (ComparisonRow.kind == "trap"), 1), else_=0)), 0)
+    counted = select(RaterRow.number, RaterRow.completion, func.count(AssignmentRow.id), skipped, trap)
     joined = counted.outerjoin(AssignmentRow, AssignmentRow.rater_id == RaterRow.id).where(RaterRow.study_id == study)
+    joined = joined.outerjoin(ComparisonRow, ComparisonRow.id == AssignmentRow.comparison_id)
     rows = connection.execute(joined.group_by(RaterRow.id, RaterRow.number, RaterRow.completion).order_by(RaterRow.number))
     panel = {row[0]: Panelist(*row) for row in rows}
     for vote in votes:

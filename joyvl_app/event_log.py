@@ -195,8 +195,10 @@ class _Writer:
             self.error = f"the event log cannot be written: {error.strerror}"
 
 
-def read_log(path: Path) -> Iterator[Event]:
-    """Events of a log file in order. A torn last line (a killed writer) is dropped; any other fault raises BadInput."""
+def read_log(path: Path, headed: bool = True) -> Iterator[Event]:
+    """Events of a log file in order. A torn last line (a killed writer) is dropped; any other fault raises BadInput. A file that
+    somebody wrote by hand need not be `headed`.
+    """
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
     except OSError as error:
@@ -210,6 +212,6 @@ def read_log(path: Path) -> Iterator[Event]:
                 return
             fault = error.errors()[0]["msg"]
             raise BadInput(f"{path.name}, line {number} is not an event: {fault}.") from error
-        if number == 1 and not isinstance(event, Header):
+        if number == 1 and headed and not isinstance(event, Header):
             raise BadInput(f"{path.name} does not start with a header, so it is not an event log.")
         yield event

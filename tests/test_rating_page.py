@@ -2,30 +2,69 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from eval_ui.house import House
+from eval_ui.studies import read_study
 from joyvl_app.bench.served import CHROMIUM, CHROMIUM_FLAGS, served
-from tests.support import ROOT
+from tests.rating import write_log, write_study_folder
+from tests.support import ROOT, settings, write_clip
 
 OUT = ROOT / "tests" / "out"
 PASSWORD = "correct horse"
 _VOTES = (
     "SELECT v.overall, v.revision, a.swapped, a.number, c.kind, v.spent, v.watched_left FROM votes v"
-    " JOIN assignments a ON a.id = v.assignment_id JOIN comparisons c ON c.id = a.comparison_id ORDER BY a.number"
+    " JOIN assignments a ON a.id = v.assignment_id JOIN comparisons c ON c.id = a.comparison_id"
+    " WHERE c.study_id = 'starter' ORDER BY a.number"
 )
-_DRIFT = "() => { const [a, b] = document.querySelectorAll('video'); return Math.abs(a.currentTime - b.currentTime); }"
+_APART = """async () => {  // how far apart both are while they play, for three seconds
+  const [a, b] = document.querySelectorAll('video');
+  while (a.currentTime < 1) await new Promise((done) => { setTimeout(done, 20); });
+  const apart = [];
+  for (const end = performance.now() + 3000; performance.now() < end;) {
+    apart.push(Math.abs(a.currentTime - b.currentTime));
+    await new Promise((done) => { setTimeout(done, 50); });
+  }
+  return apart;
+}"""
+_HOSTILE = "<img src=x onerror='window.hacked = 1'><script>window.hacked = 1</script>"
+_NO_STORAGE = (
+    "for (const name of ['getItem', 'setItem', 'removeItem']) Storage.prototype[name] = () => { throw new Error('refused'); };"
+)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("rating")
+    """The server's data, with a study whose sides are of different length and whose every text is hostile."""
+    data = tmp_path_factory.mktemp("rating")
+    study = write_study_folder(data / "uneven", id="uneven", title={"en": _HOSTILE, "zh": _HOSTILE}, items=[_uneven_item()])
+    write_log(study / "ours.jsonl", (0.2, _HOSTILE))
+    write_clip(study / "short.mp4", [np.full((96, 160, 3), 90, np.uint8)] * 12)
+    importing = Thread(target=lambda: asyncio.run(_take_in(study, data)))  # Playwright has this thread's event loop
+    importing.start()
+    importing.join()
+    return data
+
+
+def _uneven_item() -> dict[str, Any]:
+    sides = {"ours": {"log": "ours.jsonl"}, "other": {"recording": "short.mp4", "turns": "other.jsonl", "crop": [0, 0, 1, 1]}}
+    return {"id": "one", "aspect": _HOSTILE[:80], "instruction": _HOSTILE, "clip": "clip.mp4", "sides": sides}
+
+
+async def _take_in(study: Path, data: Path) -> None:
+    house = House(settings(data_dir=data, synthesizer="scripted"))
+    await house.take_in(read_study(study))
+    await house.aclose()
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +131,9 @@ def test_a_rater_completes_the_starter_study_with_the_keyboard(browser: Browser,
         page.keyboard.press("1")  # nothing happens before both sides have played
         assert page.is_disabled(".jv-questions .jv-primary") and page.locator(".jv-answer :checked").count() == 0
         page.keyboard.press("Space")
+        if number == 1:
+            apart = page.evaluate(_APART)
+            assert len(apart) > 20 and sorted(apart)[int(0.95 * len(apart))] < 0.05
         if number == 2:
             page.wait_for_function("() => document.querySelector('video').currentTime > 3")
             page.screenshot(path=OUT / "rate.png")
@@ -102,8 +144,6 @@ def test_a_rater_completes_the_starter_study_with_the_keyboard(browser: Browser,
             assert int(re.findall(r"(\d+) s", before)[0]) <= 5  # what was played counts
             page.keyboard.press("Space")
         _wait_until_open(page)
-        drift = page.evaluate(_DRIFT)
-        assert drift < 0.1
         for key in ("1", "2", "3"):
             page.keyboard.press(key)
         if number == 3:
@@ -150,6 +190,41 @@ def _check_database(folder: Path, code: str) -> None:
     assert _rows(folder, "SELECT completion FROM raters") == [(code,)]
 
 
+def test_sides_of_different_length_hostile_texts_and_a_browser_that_stores_nothing(
+    browser: Browser, address: str, folder: Path
+) -> None:
+    faults: list[str] = []
+    visitor = browser.new_context(viewport={"width": 1280, "height": 900})
+    visitor.add_init_script(_NO_STORAGE)
+    page = visitor.new_page()
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.goto(f"{address}/?rate=uneven")
+    page.wait_for_selector(".jv-agree input[type=checkbox]", timeout=60_000)
+    expect(page.locator(".jv-agree")).to_contain_text("Not blind")
+    page.keyboard.press("Space")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".jv-players video")
+    page.keyboard.press("Space")
+    _wait_until_open(page)
+    lengths = page.evaluate("() => [...document.querySelectorAll('video')].map((video) => Math.round(10 * video.duration))")
+    assert sorted(lengths) == [12, 20]
+    expect(page.locator(".jv-side .jv-words").first).to_be_visible()
+    page.fill(".jv-comment textarea", f"=1+1 {_HOSTILE}")
+    page.locator(".jv-play").focus()
+    for key in ("3", "3", "3", "Enter"):
+        page.keyboard.press(key)
+    page.wait_for_selector(".jv-completion")
+    page.click("#tab-results-button")
+    page.fill("#jv-results input[type=password]", PASSWORD)
+    page.keyboard.press("Enter")
+    page.select_option("#jv-results select >> nth=0", "uneven")
+    page.locator("#jv-results .jv-number").first.click()
+    expect(page.locator(".jv-behind")).to_contain_text(f"=1+1 {_HOSTILE}")
+    assert page.evaluate("() => window.hacked") is None
+    visitor.close()
+    assert faults == []
+
+
 def test_a_clip_that_cannot_be_played_can_be_skipped(browser: Browser, address: str) -> None:
     faults: list[str] = []
     visitor = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
@@ -160,11 +235,12 @@ def test_a_clip_that_cannot_be_played_can_be_skipped(browser: Browser, address: 
     page.wait_for_selector(".jv-agree input[type=checkbox]", timeout=60_000)
     page.check(".jv-agree input[type=checkbox]")
     page.click(".jv-agree .jv-primary")
-    expect(page.locator("#jv-rate [role=alert]")).to_contain_text("cannot be played in this browser")
+    expect(page.locator("#jv-rate [role=alert]").first).to_contain_text("cannot be played in this browser")
     page.unroute("**/rating/media/**")
     first = page.locator(".jv-side video").first.get_attribute("src")
     page.get_by_role("button", name="Skip this item").click()
     expect(page.locator(".jv-side video").first).not_to_have_attribute("src", first or "")
+    assert _number(page) == 1  # another one in its place
     page.wait_for_function("() => [...document.querySelectorAll('video')].every((video) => video.readyState > 1)")
     page.screenshot(path=OUT / "rate-phone.png", full_page=True)
     assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")

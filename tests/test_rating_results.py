@@ -6,11 +6,13 @@ import csv
 import io
 import json
 import zipfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from sqlalchemy import Connection
 
 from eval_ui import ballots
 from eval_ui.exporting import export, records, zipped
@@ -107,6 +109,24 @@ async def test_who_fails_two_checks_is_left_out_but_never_deleted(house: House) 
     assert len(tally.votes) == 18  # traps and gold are kept, too
 
 
+async def test_who_skips_the_checks_is_left_out_too(house: House) -> None:
+    """Another item comes in the place of each, so the plan is fulfilled; but nobody knows whether they watched."""
+    await plant(house, planted(rated=8, per_rater=4, extras=(("trap", "tie"), ("trap", "left"))))
+    rater = await joined(house)
+    while (given := await following(house, rater)) is not None:
+        if given.kind == "trap":
+            await house.write(partial(_skip, rater, given.id))
+        else:
+            await cast(house, rater, ballot(given, "left"))
+    told = results(await tally_of(house))
+    assert told["panel"][0]["skipped"] == 2 and told["panel"][0]["votes"] == 6
+    assert told["excluded"] == [{"rater": 1, "why": "failed 0 of 0 attention checks, skipped 2"}]
+
+
+def _skip(rater: ballots.Rater, assignment: str, connection: Connection) -> None:
+    ballots.skip(connection, rater, assignment)
+
+
 async def test_a_correction_is_what_counts(house: House) -> None:
     await plant(house, planted(rated=1))
     rater = await joined(house)
@@ -138,13 +158,15 @@ async def _voted(house: House) -> Tally:
 
 async def test_an_export_holds_every_vote_in_three_formats(house: House, tmp_path: Path) -> None:
     tally = await _voted(house)
-    export(tally, tmp_path, names=True)
-    lines = [json.loads(line) for line in (tmp_path / "votes.jsonl").read_text(encoding="utf-8").splitlines()]
+    export(tally, tmp_path / "out", names=True)
+    with pytest.raises(BadInput, match="is not empty"):
+        export(tally, tmp_path / "out", names=False)
+    lines = [json.loads(line) for line in (tmp_path / "out" / "votes.jsonl").read_text(encoding="utf-8").splitlines()]
     assert lines == records(tally, names=True) and len(lines) == 5
     assert {line["overall_winner"] for line in lines if line["kind"] == "rated"} == {"ours"}
-    table = pq.read_table(tmp_path / "data" / "votes.parquet").to_pylist()
+    table = pq.read_table(tmp_path / "out" / "data" / "votes.parquet").to_pylist()
     assert table == lines
-    rows = list(csv.DictReader(io.StringIO((tmp_path / "votes.csv").read_text(encoding="utf-8-sig"))))
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "out" / "votes.csv").read_text(encoding="utf-8-sig"))))
     assert [row["comment"] for row in rows] == ['\'=HYPERLINK("http://x")', "'+1", 'fine, "really"\nyes', "", "'@sum"]
     assert [row["left"] for row in rows] == [line["left"] for line in lines]
 
@@ -155,8 +177,8 @@ async def test_hidden_names_are_nowhere_in_the_export(house: House, tmp_path: Pa
         content = b"".join(archive.read(name) for name in archive.namelist())
     assert b"Doubao" not in content and b"system A" in content
     assert b"ours" not in content.replace(b"yours", b"")
-    export(tally, tmp_path, names=True)
-    assert b"Doubao" in (tmp_path / "README.md").read_bytes()
+    export(tally, tmp_path / "out", names=True)
+    assert b"Doubao" in (tmp_path / "out" / "README.md").read_bytes()
 
 
 async def test_the_data_card_lets_the_datasets_library_read_it(house: House, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import yaml
 from sqlalchemy import func, select
 
 from eval_ui import ballots
-from eval_ui.captions import Caption, blotted, spoken
+from eval_ui.captions import Caption, blotted, read_captions, spoken
 from eval_ui.checking import check
 from eval_ui.house import House
 from eval_ui.importing import _comparisons
@@ -26,8 +26,8 @@ from joyvl_app.errors import BadInput
 from joyvl_app.events import State
 from joyvl_app.store.models import ComparisonRow, StudyRow
 from joyvl_app.tts.scripted import ScriptedSynthesizer
-from tests.rating import ballot, cast, following, joined, write_log, write_study_folder
-from tests.support import settings, write_clip
+from tests.rating import ballot, cast, following, joined, owner, write_log, write_study_folder
+from tests.support import ROOT, settings, write_clip
 
 
 def _changed(folder: Path, **item: Any) -> Path:
@@ -281,6 +281,35 @@ async def test_the_voice_sounds_when_the_caption_says() -> None:
 def test_names_are_blotted_out_whatever_their_case() -> None:
     turns = blotted([Caption(0, 1, "I am doubao, not Gemini 3.")], ["Doubao", "Gemini"])
     assert turns[0].text == "I am ▇▇▇, not ▇▇▇ 3."
+
+
+def test_the_example_in_the_guide_is_a_study(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "rating.md").read_text(encoding="utf-8")
+    (tmp_path / "study.yaml").write_text(text.split("```yaml")[1].split("```")[0], encoding="utf-8")
+    spec = read_study(tmp_path).spec
+    assert spec.invitation and [item.kind for item in spec.items] == ["rated", "trap"]
+    line = text.split("One line a turn: `")[1].split("`")[0]
+    (tmp_path / "turns.jsonl").write_text(line + "\n", encoding="utf-8")
+    assert read_captions(tmp_path / "turns.jsonl", 3.4, 10, headed=False)[0].t == pytest.approx(1.8)
+
+
+def test_an_app_that_said_nothing_is_a_blind_side_too(tmp_path: Path) -> None:
+    _recording(tmp_path / "phone.mp4")
+    (tmp_path / "silent.jsonl").write_text("", encoding="utf-8")
+    sides = {"ours": {"log": "ours.jsonl"}, "other": {"recording": "phone.mp4", "turns": "silent.jsonl"}}
+    report = check(read_study(_changed(tmp_path, sides=sides)))
+    assert report.blind and report.items[0].sides["other"].path.name == "clip.mp4"
+
+
+async def test_a_study_that_is_replaced_forgets_who_had_joined(house: House, tmp_path: Path) -> None:
+    folder = write_study_folder(tmp_path / "birds")
+    await house.take_in(read_study(folder))
+    before = await joined(house, study="birds")
+    assert await following(house, before)
+    await house.take_in(read_study(write_study_folder(folder, completion="C1A2B3")))
+    assert await house.read(lambda c: ballots.rater_of(c, "birds", owner(1))) is None
+    again = await joined(house, study="birds")
+    assert again.completion == "C1A2B3" and (await following(house, again)) is not None
 
 
 def test_the_starter_study_can_be_shown_and_is_blind() -> None:

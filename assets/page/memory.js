@@ -2,7 +2,7 @@
 
 import * as api from './api.js';
 import { element } from './card.js';
-import { clock, current, t } from './words.js';
+import { clock, current, keep as store, kept as stored, t } from './words.js';
 
 const KEPT = 'joyvl-pictures';
 const HOUR = 3600;
@@ -39,10 +39,10 @@ export function relabel() {
 // Pictures are kept only if the user says so; on a Space, where the server is somebody else's, that has to be said each time.
 function keepPictures(page) {
   const box = panel.querySelector('.jv-keep');
-  keeps = box.checked = !page.space && localStorage.getItem(KEPT) === 'yes';
+  keeps = box.checked = !page.space && stored(KEPT) === 'yes';
   box.onchange = () => {
     keeps = box.checked;
-    localStorage.setItem(KEPT, keeps ? 'yes' : 'no');
+    store(KEPT, keeps ? 'yes' : 'no');
     stages.forEach((stage) => stage.send({ pictures: keeps }));
   };
 }

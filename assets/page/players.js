@@ -43,7 +43,7 @@ export class Players {
 
   // From the end it begins again: at what has not been seen yet, else at the start.
   play() {
-    if (this.time >= this.seconds - 0.05) this.seek(Math.max(0, this.firstGap - BEFORE_GAP));
+    if (this.sides.every((side) => side.over)) this.seek(Math.max(0, this.firstGap - BEFORE_GAP));
     this.playing = true;
     this.arrange();
   }
@@ -77,7 +77,7 @@ export class Players {
     for (const side of this.sides) side.count();
     if (this.playing && !this.root.offsetParent) this.pause(); // another tab of the page is shown
     if (this.playing) this.align();
-    if (this.playing && this.leader.over) this.pause();
+    if (this.playing && this.sides.every((side) => side.over)) this.pause();
     this.draw();
     this.changed();
   }
@@ -86,7 +86,7 @@ export class Players {
   // ahead waits. Neither is ever moved: what is skipped would not have been seen.
   align() {
     const follower = this.sides.find((side) => side !== this.leader);
-    const drift = follower.over ? 0 : follower.video.currentTime - this.time;
+    const drift = follower.over || this.leader.over ? 0 : follower.video.currentTime - this.time;
     follower.video.playbackRate = Math.abs(drift) > DRIFT ? 1 - Math.max(-0.1, Math.min(0.1, drift)) : 1;
     if (Math.abs(drift) > APART) this.early = drift > 0 ? follower : this.leader;
     else if (Math.abs(drift) < APART / 4) this.early = null;

@@ -5,7 +5,7 @@ import { element } from './card.js';
 import { Form } from './rate_form.js';
 import { Players } from './players.js';
 import { whenSeen } from './seen.js';
-import { t, current } from './words.js';
+import { current, keep, kept, t } from './words.js';
 
 const AGAIN = 1500; // milliseconds until the starter study is asked for again
 
@@ -77,7 +77,7 @@ export class Rating {
     label.append(agreed, ` ${t('rate_agree')}`);
     const code = Object.assign(element('input'), { type: 'text', maxLength: 64, required: study.code, autocomplete: 'off', value: before.code });
     form.append(element('h2', 'jv-words', words(study.title)), element('h3', '', t('rate_guide_title')),
-      element('p', 'jv-words', study.guide ? words(study.guide) : t('rate_guide')), element('p', '', t('rate_keys')),
+      ...(study.blind ? [] : [element('p', 'jv-alert', t('rate_not_blind'))]), element('p', 'jv-words', study.guide ? words(study.guide) : t('rate_guide')), element('p', '', t('rate_keys')),
       element('h3', '', t('rate_consent_title')), element('p', 'jv-words', study.consent ? words(study.consent) : t('rate_consent')), label);
     if (study.code) { const asked = element('label', 'jv-code', `${t('rate_code')} `); asked.append(code); form.append(asked); }
     this.error = alarm('');
@@ -94,7 +94,7 @@ export class Rating {
   async go() {
     const told = await this.asked(() => api.next(this.study.id));
     if (!told) return;
-    this.newest = told.item ? told.item.number : told.total;
+    this.newest = told.item ? told.item.number : told.given;
     if (told.item) this.rate(told); else this.thank(told);
   }
 
@@ -125,10 +125,11 @@ export class Rating {
     this.root.scrollIntoView({ block: 'nearest' });
   }
 
-  progress({ item, total, minutes: left }) {
-    const values = { number: item.number + 1, total, minutes: minutes(left) };
+  // Skipped items have numbers of their own, so the present one is counted by what is done.
+  progress({ item, done, total, minutes: left }) {
+    const values = { number: item.vote ? Math.min(item.number + 1, total) : done + 1, total, minutes: minutes(left) };
     const box = element('div', 'jv-progress');
-    const bar = Object.assign(element('progress'), { max: total, value: item.number });
+    const bar = Object.assign(element('progress'), { max: total, value: done });
     bar.setAttribute('aria-label', t('rate_progress', values));
     box.append(element('span', '', t('rate_progress', values)), bar);
     return box;
@@ -170,7 +171,7 @@ export class Rating {
   keep() {
     Object.assign(this.draft, this.form.values, { slots: this.players.sides.map((side) => side.kept) });
     if (this.item.vote) return;
-    try { localStorage.setItem(place(this.item), JSON.stringify(this.draft)); } catch { /* then a reload begins this item anew */ }
+    keep(place(this.item), JSON.stringify(this.draft));
   }
 
   async submit() {
@@ -184,19 +185,20 @@ export class Rating {
     };
     const stored = await this.asked(() => api.vote(this.study.id, ballot), true);
     this.sending = false;
-    if (stored) { localStorage.removeItem(place(item)); await this.go(); } else this.form.busy(false);
+    if (stored) { keep(place(item), null); await this.go(); } else this.form.busy(false);
   }
 
   async broken() {
     const { item } = this;
+    if (this.fault === item) return; // of the other side
+    this.fault = item;
     const missing = await this.lost(item);
     if (this.item !== item) return;
     const line = alarm(missing || t('rate_broken'));
     const again = button(t('rate_retry'), () => this.go());
     const past = button(t('rate_skip'), async () => { if (await this.asked(() => api.skip(this.study.id, item.assignment).then(() => true))) this.go(); });
-    line.append(' ', again, past);
-    this.error.replaceWith(line);
-    this.error = line;
+    line.append(' ', again, ...(item.vote ? [] : [past]));
+    this.error.before(line);
   }
 
   // What the server says of the item's clips: nothing, when they are there.
@@ -263,7 +265,8 @@ export class Rating {
     this.keep();
     const { draft, item } = this;
     const told = await this.asked(() => (item.vote ? api.item(this.study.id, item.number) : api.next(this.study.id)));
-    if (told && told.item) this.rate(told, draft);
+    if (told?.item) this.rate(told, told.item.assignment === item.assignment ? draft : null);
+    else if (told) this.thank(told);
   }
 
   leave() {
@@ -280,11 +283,11 @@ const status = (text) => { const line = element('p', 'jv-told', text); line.setA
 
 // What was begun before a reload. A vote keeps its form until it is stored; a correction is a form of its own.
 function load(item) {
-  let kept = null;
-  try { kept = item.vote ? null : JSON.parse(localStorage.getItem(place(item))); } catch { /* a draft of another make */ }
+  let before = null;
+  try { before = item.vote ? null : JSON.parse(kept(place(item))); } catch { /* a draft of another make */ }
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   const submission = [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-  return { submission, spent: 0, ...item.vote, ...kept };
+  return { submission, spent: 0, ...item.vote, ...before };
 }
 
 function device() {
@@ -293,7 +296,7 @@ function device() {
 }
 
 function alarm(text) {
-  const line = element('p', 'jv-alarm', text);
+  const line = element('p', 'jv-alert', text);
   line.setAttribute('role', 'alert');
   return line;
 }

@@ -39,7 +39,14 @@ export class Results {
 
   async load() {
     if (!this.study) { this.root.replaceChildren(element('p', '', t('rate_none'))); return; }
-    try { this.told = await api.results(this.study, this.flagged); } catch (fault) { this.ask(fault.message); return; }
+    const { study, flagged } = this;
+    let told;
+    try { told = await api.results(study, flagged); } catch (fault) {
+      if (fault.status === 401) this.ask(''); else this.root.append(alarm(fault.message || t('rate_server')));
+      return;
+    }
+    if (study !== this.study || flagged !== this.flagged) return; // something else was chosen meanwhile
+    this.told = told;
     this.draw();
   }
 
@@ -116,7 +123,7 @@ export class Results {
   excluded() {
     const part = section('results_excluded');
     const { excluded } = this.told;
-    part.append(excluded.length ? table([t('results_rater'), t('results_wrong')], excluded.map((one) => [`${one.rater}`, one.why])) : element('p', '', t('results_excluded_none')));
+    part.append(excluded.length ? table([t('results_rater'), t('results_wrong')], excluded.map((one) => [this.number(one.rater, { rater: one.rater }), one.why])) : element('p', '', t('results_excluded_none')));
     return part;
   }
 

@@ -1,7 +1,7 @@
 // Speech in and out of one stage: the microphone and its meter, the assistant's voice, mute, and who is being heard.
 
 import { Microphone } from './microphone.js';
-import { t } from './words.js';
+import { keep as store, kept as stored, t } from './words.js';
 
 const SPEEDS = [0.8, 1, 1.2, 1.5];
 const NAMED = ['auto', 'none', 'browser'];
@@ -11,11 +11,11 @@ const bars = []; // mute is the page's: whichever tab is in view, it silences al
 export class VoiceBar {
   constructor(root, page, { send, tell }) {
     const find = (name) => root.querySelector(`.jv-${name}`);
-    Object.assign(this, { page, send, tell, mode: '', sender: null, chosenSpeed: 1, volume: 1, muted: localStorage.getItem('joyvl-mute') === 'yes',
+    Object.assign(this, { page, send, tell, mode: '', sender: null, chosenSpeed: 1, volume: 1, muted: stored('joyvl-mute') === 'yes',
       voices: find('voices'), speed: find('speed'), muteButton: find('mute'), hearing: find('hearing'), audio: root.querySelector('audio') });
     this.microphone = new Microphone(root, page.hears, { tell, changed: (track) => this.heardBy(track), released: () => this.sender && send({ action: 'finish_turn' }) });
     this.muteButton.onclick = () => this.mute();
-    this.voices.onchange = () => { localStorage.setItem('joyvl-voice', this.voices.value); this.hush(); this.send({ voice: this.voices.value }); };
+    this.voices.onchange = () => { store('joyvl-voice', this.voices.value); this.hush(); this.send({ voice: this.voices.value }); };
     this.speed.onchange = () => { this.chosenSpeed = Number(this.speed.value); this.send({ speed: this.chosenSpeed }); };
     bars.push(this);
     this.label();
@@ -23,7 +23,7 @@ export class VoiceBar {
 
   // Everything whose words change with the language.
   label() {
-    const kept = this.voices.value || localStorage.getItem('joyvl-voice');
+    const kept = this.voices.value || stored('joyvl-voice');
     this.voices.replaceChildren(...this.page.offered.map((name) => new Option(NAMED.includes(name) ? t(`voice_${name}`) : name, name)));
     this.voices.value = this.page.offered.includes(kept) ? kept : this.page.name;
     this.showSpeed();
@@ -70,7 +70,7 @@ export class VoiceBar {
 
   mute() {
     const muted = !this.muted;
-    localStorage.setItem('joyvl-mute', muted ? 'yes' : 'no');
+    store('joyvl-mute', muted ? 'yes' : 'no');
     if (muted) this.hush();
     bars.forEach((bar) => bar.beMuted(muted));
   }

@@ -16,8 +16,7 @@ export function load(text, extra) {
 }
 
 export function preferred() {
-  const kept = localStorage.getItem('joyvl-language');
-  return kept || (navigator.language.toLowerCase().startsWith('zh') ? 'zh' : 'en');
+  return kept('joyvl-language') || (navigator.language.toLowerCase().startsWith('zh') ? 'zh' : 'en');
 }
 
 export function t(key, values = {}) {
@@ -33,7 +32,7 @@ export const everywhere = (key) => Object.values(catalogue[key] || {});
 export function switchTo(next, root = document.body) {
   language = next;
   document.documentElement.lang = next === 'zh' ? 'zh-CN' : 'en';
-  localStorage.setItem('joyvl-language', next);
+  keep('joyvl-language', next);
   exchange(root);
 }
 
@@ -56,6 +55,15 @@ export function exchange(root) {
     const key = keyOf.get(input.value.trim());
     if (key) input.value = t(key);
   }
+}
+
+// Some browsers refuse to store anything, by throwing: then nothing outlives the page.
+export function kept(name) {
+  try { return localStorage.getItem(name); } catch { return null; }
+}
+
+export function keep(name, value) {
+  try { if (value === null) localStorage.removeItem(name); else localStorage.setItem(name, value); } catch { /* so be it */ }
 }
 
 export const clock = (seconds) =>

@@ -24,7 +24,9 @@ class BoundedBodies:
                 told = {"error": f"A request here may have {self._most >> 10} KB."}
                 await JSONResponse(told, 413)(scope, receive, send)
                 return
-            if message["type"] == "http.disconnect" or not message.get("more_body"):
+            if message["type"] == "http.disconnect":
+                return  # half a body is none
+            if not message.get("more_body"):
                 break
         await self._app(scope, _Whole(bytes(body), receive).receive, send)
 
