@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -12,26 +11,16 @@ from typing import TypeVar
 
 from eval_ui import commands
 from eval_ui.house import House
-from joyvl_app.errors import JoyError
+from joyvl_app.cli import entry
+from joyvl_app.cli.entry import run_command
 from joyvl_app.settings import load_settings
 
 R = TypeVar("R")
-_BAD_INPUT = 2
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 is success, 2 is something the user can mend."""
-    options = _parser().parse_args(arguments)
-    try:
-        return int(options.run(options))
-    except JoyError as error:
-        print(f"eval_ui: {error}", file=sys.stderr)
-        return _BAD_INPUT
-    except BrokenPipeError:  # the reader of our output has gone, as `| head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except KeyboardInterrupt:
-        return 130
+    return run_command(_parser(), arguments)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -57,10 +46,15 @@ def _parser() -> argparse.ArgumentParser:
     _add_invite(under)
     _add_transcribe(under)
     serving = under.add_parser("serve", help="the rating page alone")
-    serving.add_argument("--host", help="default: the setting JOYVL_HOST")
-    serving.add_argument("--port", type=int, help="default: the setting JOYVL_PORT")
-    serving.set_defaults(run=lambda options: commands.serve(options.host, options.port))
+    entry.add_address(serving)
+    serving.set_defaults(run=_serve)
     return parser
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from eval_ui.wing import build_rating_app
+
+    return entry.serve(options, build_rating_app, "The rating page is at http://{host}:{port} (Ctrl+C ends it)")
 
 
 def _add_create(under: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -18,7 +18,7 @@ from eval_ui.house import House
 from eval_ui.studies import read_study
 from eval_ui.tally import read_tally
 from joyvl_app.errors import BadInput
-from joyvl_app.settings import Settings, load_settings
+from joyvl_app.settings import Settings
 from joyvl_app.store.models import RaterRow, StudyRow
 
 _MOST_CODES, _MOST_USES, _MOST_DAYS, _MOST_CASES = 1_000, 100_000, 3_650, 1_000
@@ -163,21 +163,4 @@ async def transcribe(recording: Path, out: Path, language: str, settings: Settin
 
     turns = await write_down(recording, out, language, settings)
     print(f"{turns} turns in {out}. Listen to the recording and mend what was misheard before you import them.")
-    return 0
-
-
-def serve(host: str | None, port: int | None) -> int:
-    import uvicorn
-
-    from eval_ui.wing import build_rating_app
-    from joyvl_app.listening import check_port
-
-    changes = {name: value for name, value in (("host", host), ("port", port)) if value}
-    settings = load_settings().model_copy(update=changes)
-    if not 1 <= settings.port <= 65_535:
-        raise BadInput("--port must be between 1 and 65535.")
-    check_port(settings.host, settings.port)
-    app = build_rating_app(settings)
-    print(f"The rating page is at http://{settings.host}:{settings.port} (Ctrl+C ends it)", flush=True)
-    uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning", timeout_graceful_shutdown=3)
     return 0

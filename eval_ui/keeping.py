@@ -112,7 +112,8 @@ def drop_media(connection: Connection, folder: Path, names: set[str]) -> None:
     """Those of these clips that no study shows any more are gone, from the disk and the database; so are files that a process
     left behind which was killed.
     """
-    old = {path.name for path in folder.iterdir() if path.is_file() and time.time() - path.stat().st_mtime > _LEFT_BEHIND}
+    files = [path for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
+    old = {path.name for path in files if time.time() - path.stat().st_mtime > _LEFT_BEHIND}
     for name in (names | old) - media_names(connection):
         connection.execute(delete(MediaRow).where(MediaRow.name == name))
         (folder / name).unlink(missing_ok=True)

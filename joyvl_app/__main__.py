@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 
 from joyvl_app import __version__
 from joyvl_app.cli import bench, doctor, eval, serve, watch
-from joyvl_app.errors import JoyError
-
-_BAD_INPUT = 2
+from joyvl_app.cli.entry import run_command
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,17 +17,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in (watch, serve, doctor, bench, eval):
         command.add_parser(commands)
-    options = parser.parse_args(arguments)
-    try:
-        return int(options.run(options))
-    except JoyError as error:
-        print(f"joyvl_app: {error}", file=sys.stderr)
-        return _BAD_INPUT
-    except BrokenPipeError:  # the reader of our output has gone, as `| head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except KeyboardInterrupt:
-        return 130
+    return run_command(parser, arguments)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, func, select
 
 from eval_ui import ballots
-from eval_ui.ballots import Given
+from eval_ui.ballots import Given, Rater
 from eval_ui.drawing import plan, swap
 from eval_ui.house import House
 from eval_ui.votes import AlreadyVoted
@@ -24,6 +24,15 @@ from tests.rating import NOW, ballot, cast, following, joined, owner, plant, pla
 
 async def count(house: House, table: Any) -> int:
     return await house.read(lambda connection: connection.execute(select(func.count()).select_from(table)).scalar_one())
+
+
+async def begun(house: House) -> tuple[Rater, Given]:
+    """A rater with a first item."""
+    await plant(house, planted())
+    rater = await joined(house)
+    given = await following(house, rater)
+    assert given
+    return rater, given
 
 
 async def test_a_rater_gets_each_item_once_and_each_vote_is_stored_once(house: House) -> None:
@@ -44,10 +53,7 @@ async def test_an_item_stays_the_same_until_it_is_voted_on(house: House) -> None
 
 
 async def test_the_same_submission_twice_is_one_vote(house: House) -> None:
-    await plant(house, planted())
-    rater = await joined(house)
-    given = await following(house, rater)
-    assert given
+    rater, given = await begun(house)
     votes = [ballot(given, "left", submission="form") for _ in range(8)]
     assert await asyncio.gather(*(cast(house, rater, vote) for vote in votes)) == [0] * 8
     assert (await count(house, VoteRow), await count(house, CorrectionRow)) == (1, 0)
@@ -56,10 +62,7 @@ async def test_the_same_submission_twice_is_one_vote(house: House) -> None:
 
 async def test_the_same_form_with_other_answers_is_not_taken_for_a_repetition(house: House) -> None:
     """The answer to the first sending was lost, and the rater thought again."""
-    await plant(house, planted())
-    rater = await joined(house)
-    given = await following(house, rater)
-    assert given
+    rater, given = await begun(house)
     await cast(house, rater, ballot(given, "left", submission="form"))
     with pytest.raises(AlreadyVoted):
         await cast(house, rater, ballot(given, "right", submission="form"))
@@ -67,10 +70,7 @@ async def test_the_same_form_with_other_answers_is_not_taken_for_a_repetition(ho
 
 
 async def test_a_second_tab_does_not_overwrite_the_first(house: House) -> None:
-    await plant(house, planted())
-    rater = await joined(house)
-    given = await following(house, rater)
-    assert given
+    rater, given = await begun(house)
     await cast(house, rater, ballot(given, "left", submission="one tab"))
     with pytest.raises(AlreadyVoted, match="another tab"):
         await cast(house, rater, ballot(given, "right", submission="other tab"))
@@ -80,10 +80,7 @@ async def test_a_second_tab_does_not_overwrite_the_first(house: House) -> None:
 
 
 async def test_a_correction_replaces_the_vote_and_keeps_what_it_was(house: House) -> None:
-    await plant(house, planted())
-    rater = await joined(house)
-    given = await following(house, rater)
-    assert given
+    rater, given = await begun(house)
     await cast(house, rater, ballot(given, "left", submission="a", comment="first"))
     assert await cast(house, rater, ballot(given, "right", submission="b", replaces=0, watched=(0.0, 0.0))) == 1
     assert await cast(house, rater, ballot(given, "right", submission="b", replaces=0)) == 1  # sent twice
@@ -105,10 +102,7 @@ async def test_a_correction_replaces_the_vote_and_keeps_what_it_was(house: House
     [({"watched": (2.0, 0.4)}, 60.0), ({"watched": (0.0, 2.0)}, 60.0), ({}, 0.5), ({"watched": (0.0, 0.0)}, 60.0)],
 )
 async def test_a_vote_before_both_sides_have_played_is_refused(house: House, changes: dict[str, Any], after: float) -> None:
-    await plant(house, planted())
-    rater = await joined(house)
-    given = await following(house, rater)
-    assert given
+    rater, given = await begun(house)
     with pytest.raises(BadInput, match="let both sides play"):
         await cast(house, rater, ballot(given, "left", **changes), NOW + after)
     assert await count(house, VoteRow) == 0
@@ -140,10 +134,7 @@ async def test_joining_twice_is_one_rater_and_raters_of_two_studies_cannot_be_li
 async def test_a_closed_study_takes_neither_raters_nor_votes(house: House) -> None:
     from eval_ui.commands import set_state
 
-    await plant(house, planted())
-    rater = await joined(house)
-    given = await following(house, rater)
-    assert given
+    rater, given = await begun(house)
     await set_state(house, "study", "closed")
     for attempt in (cast(house, rater, ballot(given, "left")), following(house, rater), joined(house, 2)):
         with pytest.raises(BadInput, match="closed"):
@@ -232,10 +223,7 @@ async def test_practice_comes_first_and_checks_lie_among_the_rest(house: House) 
 
 
 async def test_text_that_is_no_text_and_sql_are_stored_as_they_are(house: House) -> None:
-    await plant(house, planted())
-    rater = await joined(house)
-    given = await following(house, rater)
-    assert given
+    rater, given = await begun(house)
     comment = "'); DROP TABLE votes; -- <script>alert(1)</script> =1+1 \0 \ud800" + "x" * 2_000
     await cast(house, rater, ballot(given, "left", comment=comment))
     stored = await house.read(_comment)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -274,21 +272,8 @@ def test_a_shared_screen_is_watched(open_page: Opener) -> None:
     assert state_of(page) in ("Watching", "Speaking")
 
 
-def test_a_log_rebuilds_the_page(open_page: Opener, tmp_path: Path) -> None:
-    log = tmp_path / "events.jsonl"
-    command = [
-        "watch",
-        f"{CLIPS}/lecture.mp4",
-        "--scenario",
-        "lecture",
-        "--pace",
-        "fast",
-        "--seconds",
-        "20",
-        "--events",
-        str(log),
-    ]
-    subprocess.run([sys.executable, "-m", "joyvl_app", *command], cwd=ROOT, check=True, capture_output=True)
+def test_a_log_rebuilds_the_page(open_page: Opener) -> None:
+    log = ROOT / "assets" / "rating" / "starter" / "logs" / "embedded" / "new-slide.jsonl"
     page = open_page()
     page.get_by_role("tab", name="Lecture").click()
     with page.expect_file_chooser() as chooser:
@@ -296,9 +281,9 @@ def test_a_log_rebuilds_the_page(open_page: Opener, tmp_path: Path) -> None:
     chooser.value.set_files(log)
     wait_for_state(page, "Looking at a log", "lecture")
     turns = page.locator("#conversation-lecture .jv-spoken span").all_inner_texts()
-    spoken = [json.loads(line)["text"] for line in log.read_text().splitlines() if '"type":"spoken"' in line]
-    assert turns == spoken and len(turns) == 3  # one a slide
-    assert decisions(page, "lecture") == 20
+    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    assert turns == [line["text"] for line in lines if line["type"] == "spoken"] and len(turns) == 2
+    assert decisions(page, "lecture") == len({int(line["t"]) for line in lines if line["type"] == "decision"})
     with page.expect_file_chooser() as chooser:
         page.click("#replay-lecture")
     chooser.value.set_files(ROOT / "README.md")
