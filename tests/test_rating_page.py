@@ -218,6 +218,7 @@ def test_sides_of_different_length_hostile_texts_and_a_browser_that_stores_nothi
     page.fill("#jv-results input[type=password]", PASSWORD)
     page.keyboard.press("Enter")
     page.select_option("#jv-results select >> nth=0", "uneven")
+    expect(page.locator("#jv-results h2")).to_have_text(_HOSTILE)
     page.locator("#jv-results .jv-number").first.click()
     expect(page.locator(".jv-behind")).to_contain_text(f"=1+1 {_HOSTILE}")
     assert page.evaluate("() => window.hacked") is None
