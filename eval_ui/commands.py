@@ -11,7 +11,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from eval_ui import ballots, keeping
 from eval_ui.house import House
@@ -19,7 +19,7 @@ from eval_ui.studies import read_study
 from eval_ui.tally import read_tally
 from joyvl_app.errors import BadInput
 from joyvl_app.settings import Settings
-from joyvl_app.store.models import RaterRow, StudyRow
+from joyvl_app.store.models import StudyRow
 
 _MOST_CODES, _MOST_USES, _MOST_DAYS, _MOST_CASES = 1_000, 100_000, 3_650, 1_000
 
@@ -65,10 +65,9 @@ async def _taken_in(house: House, study: Any) -> int:
 
 
 async def list_all(house: House) -> int:
-    raters = select(func.count()).where(RaterRow.study_id == StudyRow.id).scalar_subquery()
-    rows = await house.read(lambda c: c.execute(select(StudyRow.id, StudyRow.state, raters).order_by(StudyRow.created)).all())
-    for study, state, number in rows:
-        print(f"{study}  {state}  {number} raters")
+    rows = await house.read(keeping.list_studies)
+    for study in reversed(rows):
+        print(f"{study['id']}  {study['state']}  {study['raters']} raters")
     if not rows:
         print("There is no study yet: python -m eval_ui create --from scenarios/cases --system embedded --system turn_based")
     return 0

@@ -25,6 +25,10 @@ from joyvl_app.voices import Voices
 
 R = TypeVar("R")
 PERSISTENT = Path("/data")  # where a Space with persistent storage keeps it
+_FLEETING = (
+    "This Space collects no votes: its disk is wiped at every restart. Whoever runs it must set JOYVL_DATABASE_URL "
+    "to a PostgreSQL, or add persistent storage and set JOYVL_DATA_DIR=/data/joyvl."
+)
 
 
 def is_mounted(path: Path) -> bool:
@@ -57,13 +61,15 @@ class House:
         files = [self.settings.data_dir, *(file for file in (database_file(self._engine),) if file)]
         return is_mounted(PERSISTENT) and all(PERSISTENT in file.resolve().parents for file in files)
 
+    @property
+    def refusal(self) -> str:
+        """Why no votes are collected here; "" where they are."""
+        return "" if self.lasting else _FLEETING
+
     def refuse_fleeting(self) -> None:
         """Raises BadInput where votes would be lost."""
-        if not self.lasting:
-            raise BadInput(
-                "This Space collects no votes: its disk is wiped at every restart. Whoever runs it must set JOYVL_DATABASE_URL "
-                "to a PostgreSQL, or add persistent storage and set JOYVL_DATA_DIR=/data/joyvl."
-            )
+        if self.refusal:
+            raise BadInput(self.refusal)
 
     async def write(self, work: Callable[[Connection], R]) -> R:
         """Do `work` in the ballot box; when this returns, it is on disk. Raises what `work` raises, ProviderFailed or Busy."""
@@ -89,7 +95,7 @@ class House:
         voices, before = Voices(self.settings, RealClock()), await self.read(media_names)
         try:
             most = self.settings.rating_mb << 20
-            prepared = await prepare_study(study, self.media, most, voices.chain(), progress)
+            prepared = await prepare_study(study, digest, self.media, most, voices.chain(), progress)
         finally:
             await voices.aclose()
         try:

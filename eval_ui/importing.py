@@ -58,7 +58,7 @@ def digest_of(study: Study) -> str:
 
 
 async def prepare_study(
-    study: Study, media: Path, most_bytes: int, voices: tuple[Synthesizer, ...], progress: Progress = lambda told: None
+    study: Study, digest: str, media: Path, most_bytes: int, voices: tuple[Synthesizer, ...], progress: Progress
 ) -> Prepared:
     """Check everything, then make all media ready in `media`. Raises BadInput; then nothing has been written."""
     report = await asyncio.to_thread(check, study)
@@ -71,7 +71,6 @@ async def prepare_study(
                 sides[checked.item.id, name] = await asyncio.to_thread(_made, shown, sounds[name], work)
         fresh = await asyncio.to_thread(_move, work, media, most_bytes)
     rows = _comparisons(study, report, sides)
-    digest = await asyncio.to_thread(digest_of, study)
     return Prepared(study.spec.id, digest, _body(study, report, rows), rows, report.notes, fresh)
 
 

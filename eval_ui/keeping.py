@@ -6,6 +6,7 @@ import json
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
@@ -68,6 +69,13 @@ def set_state(connection: Connection, study: str, state: str) -> None:
     """Raises BadInput when there is no such study."""
     if not connection.execute(update(StudyRow).where(StudyRow.id == study).values(state=state)).rowcount:
         raise BadInput(f"There is no study {study}.")
+
+
+def list_studies(connection: Connection) -> list[dict[str, Any]]:
+    """All studies, the newest first: id, state, and how many raters have joined."""
+    raters = select(func.count()).where(RaterRow.study_id == StudyRow.id).scalar_subquery()
+    rows = connection.execute(select(StudyRow.id, StudyRow.state, raters).order_by(StudyRow.created.desc()))
+    return [{"id": study, "state": state, "raters": number} for study, state, number in rows]
 
 
 def count_votes(connection: Connection, study: str) -> int:

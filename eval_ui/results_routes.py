@@ -5,20 +5,19 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field
-from sqlalchemy import Connection, func, select
 
 from eval_ui.house import House
+from eval_ui.keeping import list_studies
 from eval_ui.password import Gate
-from eval_ui.studies import ID, QUESTIONS
+from eval_ui.routes import StudyPath
+from eval_ui.studies import QUESTIONS
 from eval_ui.tally import OUTCOMES, Tally, read_tally
 from joyvl_app.api.guard import refuse_foreign_pages
 from joyvl_app.errors import BadInput
-from joyvl_app.store.models import RaterRow, StudyRow
 from joyvl_app.ui.owner import is_https
 
-_Study = Annotated[str, Path(pattern=rf"^{ID}$")]
 _MOST_VOTES = 500  # listed at once
 
 
@@ -37,10 +36,10 @@ def make_results_router(house: House, gate: Gate) -> APIRouter:
     @router.get("/studies")
     async def studies(request: Request) -> list[dict[str, Any]]:
         gate.check(request)
-        return await house.read(_studies)
+        return await house.read(list_studies)
 
     @router.get("/{study}")
-    async def of_study(study: _Study, request: Request, with_flagged: bool = False) -> dict[str, Any]:
+    async def of_study(study: StudyPath, request: Request, with_flagged: bool = False) -> dict[str, Any]:
         gate.check(request)
         tally = await house.read(lambda connection: read_tally(connection, study))
         from eval_ui.results import results  # its statistics load slowly, and few ever ask
@@ -49,7 +48,7 @@ def make_results_router(house: House, gate: Gate) -> APIRouter:
 
     @router.get("/{study}/votes")
     async def votes(
-        study: _Study,
+        study: StudyPath,
         request: Request,
         aspect: Annotated[str, Query(max_length=80)] = "",
         opponent: Annotated[str, Query(max_length=80)] = "",
@@ -68,7 +67,7 @@ def make_results_router(house: House, gate: Gate) -> APIRouter:
         return _found(tally, {name: value for name, value in wanted.items() if value}, question, outcome, with_flagged)
 
     @router.get("/{study}/export.zip")
-    async def export(study: _Study, request: Request, names: bool = False) -> Response:
+    async def export(study: StudyPath, request: Request, names: bool = False) -> Response:
         gate.check(request)
         tally = await house.read(lambda connection: read_tally(connection, study))
         from eval_ui.exporting import zipped
@@ -84,12 +83,6 @@ def _address(request: Request, proxied: bool) -> str:
     """Whose request this is; behind a Space's proxy, what that has seen (the last it added)."""
     seen = request.headers.get("x-forwarded-for", "").split(",")[-1].strip() if proxied else ""
     return seen or (request.client.host if request.client else "")
-
-
-def _studies(connection: Connection) -> list[dict[str, Any]]:
-    raters = select(func.count()).where(RaterRow.study_id == StudyRow.id).scalar_subquery()
-    rows = connection.execute(select(StudyRow.id, StudyRow.state, raters).order_by(StudyRow.created.desc()))
-    return [{"id": study, "state": state, "raters": number} for study, state, number in rows]
 
 
 def _found(tally: Tally, wanted: dict[str, Any], question: str, outcome: str, with_flagged: bool) -> dict[str, Any]:

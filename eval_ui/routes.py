@@ -30,7 +30,7 @@ R = TypeVar("R")
 _THINKING = 25.0  # seconds of an item beyond its clip, before the rater's own pace is known
 _DAY = 86_400.0
 _Token = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-_Study = Annotated[str, Path(pattern=rf"^{ID}$")]
+StudyPath = Annotated[str, Path(pattern=rf"^{ID}$")]
 _Number = Annotated[int, Path(ge=0, le=10_000)]
 
 
@@ -77,18 +77,18 @@ def make_rating_router(house: House, starter: Starter, results: bool) -> APIRout
         give_owner(request, response)
         await starter.begin()
         studies = await house.read(lambda connection: _listed(connection, owner_of(request)))
-        faults = {} if house.lasting else {"refused": _told(house.refuse_fleeting)}
+        faults = {"refused": house.refusal} if house.refusal else {}
         return {"text": catalogue(), "studies": studies, "starter": starter.state, "results": results, **faults}
 
     @router.post("/studies/{study}/join")
-    async def join(study: _Study, joining: Joining, request: Request, response: Response) -> dict[str, Any]:
+    async def join(study: StudyPath, joining: Joining, request: Request, response: Response) -> dict[str, Any]:
         house.refuse_fleeting()
         owner = give_owner(request, response)
         rater = await house.write(lambda connection: ballots.join(connection, study, owner, joining.code, time.time()))
         return {"rater": rater.number}
 
     @router.post("/studies/{study}/next")
-    async def following(study: _Study, request: Request) -> dict[str, Any]:
+    async def following(study: StudyPath, request: Request) -> dict[str, Any]:
         def draw(connection: Connection, rater: Rater) -> tuple[Given | None, dict[str, Any]]:
             body = ballots.open_study(connection, study, "alone")
             course = ballots.course_of(connection, rater, body)
@@ -98,7 +98,7 @@ def make_rating_router(house: House, starter: Starter, results: bool) -> APIRout
         return {"item": _item(item) if item else None, **progress}
 
     @router.get("/studies/{study}/items/{number}")
-    async def again(study: _Study, number: _Number, request: Request) -> dict[str, Any]:
+    async def again(study: StudyPath, number: _Number, request: Request) -> dict[str, Any]:
         def look(connection: Connection, rater: Rater) -> dict[str, Any]:
             body = ballots.open_study(connection, study)
             progress = _progress(rater, ballots.course_of(connection, rater, body), body)
@@ -107,14 +107,14 @@ def make_rating_router(house: House, starter: Starter, results: bool) -> APIRout
         return await as_rater(request, study, look, writing=False)
 
     @router.post("/studies/{study}/votes")
-    async def vote(study: _Study, vote: Vote, request: Request) -> dict[str, Any]:
+    async def vote(study: StudyPath, vote: Vote, request: Request) -> dict[str, Any]:
         house.refuse_fleeting()
         ballot = Ballot(**vote.model_dump())
         revision = await as_rater(request, study, lambda c, rater: votes.cast(c, rater, ballot, time.time()))
         return {"revision": revision}
 
     @router.post("/studies/{study}/skip", status_code=204)
-    async def skip(study: _Study, skipped: Skipped, request: Request) -> None:
+    async def skip(study: StudyPath, skipped: Skipped, request: Request) -> None:
         await as_rater(request, study, lambda connection, rater: ballots.skip(connection, rater, skipped.assignment))
 
     @router.get("/media/{token}")
@@ -134,14 +134,6 @@ def make_rating_router(house: House, starter: Starter, results: bool) -> APIRout
         return FileResponse(path, media_type=kind, headers=headers)
 
     return router
-
-
-def _told(check: Callable[[], None]) -> str:
-    try:
-        check()
-    except BadInput as error:
-        return str(error)
-    return ""
 
 
 def _listed(connection: Connection, owner: str) -> list[dict[str, Any]]:

@@ -57,12 +57,7 @@ class Side(Strict):
             raise ValueError("give exactly one of log and recording")
         if self.log and (self.turns or self.crop or self.offset):
             raise ValueError("turns, crop and offset belong to a recording")
-        if self.crop and (
-            self.crop[2] < 0.05
-            or self.crop[3] < 0.05
-            or self.crop[0] + self.crop[2] > 1.001
-            or self.crop[1] + self.crop[3] > 1.001
-        ):
+        if self.crop and not _inside(*self.crop):
             raise ValueError("crop is left, top, width and height, as shares of the picture that lie inside it")
         return self
 

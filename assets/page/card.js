@@ -117,3 +117,10 @@ export function element(tag, className, text = '') {
   made.textContent = text; // never HTML: what was seen or heard is data
   return made;
 }
+
+// What went wrong, said at once by a screen reader.
+export function alarm(text) {
+  const line = element('p', 'jv-alert', text);
+  line.setAttribute('role', 'alert');
+  return line;
+}

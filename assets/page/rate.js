@@ -1,7 +1,7 @@
 // The Rate page: choose a study, agree, watch two sides, answer three questions, and so on until the thank-you.
 
 import * as api from './rating_api.js';
-import { element } from './card.js';
+import { alarm, element } from './card.js';
 import { Form } from './rate_form.js';
 import { Players } from './players.js';
 import { whenSeen } from './seen.js';
@@ -293,12 +293,6 @@ function load(item) {
 function device() {
   if (!matchMedia('(pointer: coarse)').matches) return 'desktop';
   return Math.min(screen.width, screen.height) < 600 ? 'phone' : 'tablet';
-}
-
-function alarm(text) {
-  const line = element('p', 'jv-alert', text);
-  line.setAttribute('role', 'alert');
-  return line;
 }
 
 function button(label, onClick, kind = '') {

@@ -2,7 +2,7 @@
 
 import * as api from './rating_api.js';
 import { bars } from './results_bars.js';
-import { element } from './card.js';
+import { alarm, element } from './card.js';
 import { whenSeen } from './seen.js';
 import { current, t } from './words.js';
 
@@ -194,10 +194,4 @@ function details(key, content) {
   const part = element('details', 'jv-more');
   part.append(element('summary', '', t(key)), content);
   return part;
-}
-
-function alarm(text) {
-  const line = element('p', 'jv-alert', text);
-  line.setAttribute('role', 'alert');
-  return line;
 }
