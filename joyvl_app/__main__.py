@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from joyvl_app import __version__
-from joyvl_app.cli import bench, doctor, eval, serve, watch
+from joyvl_app.cli import bench, data, doctor, eval, serve, train, watch
 from joyvl_app.cli.entry import run_command
 
 
@@ -15,7 +15,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="joyvl_app", description="An assistant that watches and decides every second.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (watch, serve, doctor, bench, eval):
+    for command in (watch, serve, doctor, bench, eval, data, train):
         command.add_parser(commands)
     return run_command(parser, arguments)
 

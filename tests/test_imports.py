@@ -33,6 +33,7 @@ FLOORS: list[tuple[str, ...]] = [
     ("build", "watching"),
     ("api",),
     ("evals",),
+    ("train",),
     ("bench",),
     ("ui",),
     ("cli",),

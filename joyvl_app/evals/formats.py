@@ -50,6 +50,7 @@ class Annotation(Strict):
     source: str
     question: tuple[_Line, ...]
     response: tuple[_Line, ...]
+    result: tuple[_Line, ...] = ()  # ours: what a delegation brought back, which the released format does not tell
 
 
 class _Question(Strict):

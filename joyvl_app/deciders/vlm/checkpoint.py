@@ -12,6 +12,7 @@ from joyvl_app.errors import BadInput, JoyError, MissingPart, ProviderFailed
 
 _NEEDED = ("config.json", "tokenizer_config.json")
 _INDEX = "model.safetensors.index.json"
+PROMPT = "system_prompt.txt"
 _KIND = "image-text-to-text"
 
 
@@ -37,6 +38,12 @@ class Placement:
     device: str = "auto"
     dtype: str = "auto"
     bits: int = 16
+
+
+def own_prompt(name: str) -> Path | None:
+    """The system turn that a checkpoint of the recipe was trained with, which lies beside its weights."""
+    path = Path(name).expanduser() / PROMPT
+    return path if path.is_file() else None
 
 
 def check_folder(folder: Path) -> None:

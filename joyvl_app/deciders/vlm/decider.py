@@ -6,7 +6,7 @@ import asyncio
 
 from joyvl_app.deciders.queue import DeviceQueue
 from joyvl_app.deciders.vlm.actions import Actions
-from joyvl_app.deciders.vlm.checkpoint import Placement, load
+from joyvl_app.deciders.vlm.checkpoint import Placement, load, own_prompt
 from joyvl_app.deciders.vlm.device import VlmDevice
 from joyvl_app.deciders.vlm.engine import Engine
 from joyvl_app.deciders.vlm.second import Second
@@ -55,7 +55,7 @@ class VlmDecider:
         queue: DeviceQueue[Second] = DeviceQueue(
             device, self._worker, self._clock, batch_max=settings.batch_max, load_max=settings.load_max
         )
-        return Model(engine, actions, device, queue)
+        return Model(engine, actions, device, queue, settings.prompt_file or own_prompt(settings.model))
 
     @property
     def about(self) -> str:

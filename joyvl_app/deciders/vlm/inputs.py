@@ -44,6 +44,10 @@ class Inputs(Protocol):
         """`text` with one placeholder for each of `images`, between token ids that are known already."""
         ...
 
+    def pictures(self, images: Sequence[Image]) -> dict[str, Tensor]:
+        """The pictures' tensors alone, by argument name."""
+        ...
+
     def join(self, pieces: Sequence[Piece]) -> dict[str, Tensor]:
         """The pictures of several pieces, in their order."""
         ...
@@ -67,6 +71,9 @@ class QwenInputs:
         kinds = (ids == self._image).int()
         positions, _ = self._positions(ids[None], image_grid_thw=grids if images else None, mm_token_type_ids=kinds[None])
         return Piece(ids, positions[:, 0], pictures)
+
+    def pictures(self, images: Sequence[Image]) -> dict[str, Tensor]:
+        return self._patches(images)
 
     def _expanded(self, ids: Sequence[int], sizes: Sequence[int]) -> list[int]:
         counts, expanded = iter(sizes), list[int]()
@@ -93,13 +100,14 @@ class Patches:
         self._deviation = torch.tensor(processor.image_std, device=device) / scale
 
     def __call__(self, images: Sequence[Image]) -> dict[str, Tensor]:
-        made = [self._of(self._fitted(image)) for image in images]
+        made = [self._of(self.fitted(image)) for image in images]
         return {
             "pixel_values": torch.cat([patches for patches, _ in made]),
             "image_grid_thw": torch.tensor([grid for _, grid in made]),
         }
 
-    def _fitted(self, image: Image) -> Image:
+    def fitted(self, image: Image) -> Image:
+        """The picture in the size that the model sees."""
         height, width = image.shape[:2]
         size = smart_resize(height, width, self._side * self._merge, self._least, self._most)
         if size == (height, width):
@@ -134,6 +142,10 @@ class ProcessorInputs:
         written = made.pop("input_ids")[0]
         ids = torch.cat((torch.tensor(list(before), dtype=torch.long), written, torch.tensor(list(after), dtype=torch.long)))
         return Piece(ids, torch.arange(ids.numel())[None], {name: part for name, part in made.items() if torch.is_tensor(part)})
+
+    def pictures(self, images: Sequence[Image]) -> dict[str, Tensor]:
+        processor = getattr(self._processor, "image_processor", None) or self._processor
+        return dict(processor(images=[within(image, self._max_pixels) for image in images], return_tensors="pt"))
 
     def _options(self) -> dict[str, Any]:
         """Text as it is; a picture as one tile, for a second has no time for a dozen."""

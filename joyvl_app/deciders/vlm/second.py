@@ -45,6 +45,11 @@ class Second:
         text: str = self._engine.tokenizer.decode([*self._actions.lead, *self._ids], skip_special_tokens=False)
         return text
 
+    @property
+    def written(self) -> tuple[int, ...]:
+        """The tokens of `raw`."""
+        return (*self._actions.lead, *self._ids)
+
     def hush(self) -> None:
         self._hushed.set()
 

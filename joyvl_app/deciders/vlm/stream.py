@@ -57,6 +57,15 @@ class Stream:
         self.length, self.position, self.pending = mark.length, mark.position, mark.pending
         del self.pieces[mark.pieces :]
 
+    def fork(self) -> Stream:
+        """Another future of the same past: what is known so far is copied, what comes is its own."""
+        kept = {
+            layer: (keys[:, : self.length].clone(), values[:, : self.length].clone())
+            for layer, (keys, values) in self._kept.items()
+        }
+        size = sum(part.nbytes for pair in kept.values() for part in pair)
+        return Stream(0, self.length, self.position, self.pending, list(self.pieces), self.dropped, size, kept)
+
     def drop(self) -> None:
         """Give the memory back; whoever needs the stream again must begin a new one."""
         self._kept.clear()

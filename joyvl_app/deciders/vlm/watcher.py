@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from joyvl_app import dialect
 from joyvl_app.deciders.base import PlainWatcher
@@ -33,6 +34,7 @@ class Model:
     actions: Actions
     device: VlmDevice
     queue: DeviceQueue[Second]
+    prompt_file: Path | None = None  # the user's, else the one that the checkpoint brings along
 
 
 class VlmWatcher(PlainWatcher):
@@ -44,7 +46,7 @@ class VlmWatcher(PlainWatcher):
         self._sampling = Sampling(settings.temperature, settings.reply_tokens)
         self._chance = random.Random(session_id)
         kept = settings.stateless_frames - 1 if settings.stateless else settings.reprime_frames
-        self._talk = Conversation(kept, settings.prompt_file)
+        self._talk = Conversation(kept, model.prompt_file)
         self._stream: Stream | None = None
         self._second: Second | None = None
         self._crowded: int | None = None  # the chunk whose opening did not fit: without memory it may

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import av
@@ -13,20 +13,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from joyvl_app.domain import Image
-from joyvl_app.evals.render.material import EVALS, Sprite, photograph
+from joyvl_app.evals.render.material import EVALS, TRAIN, Sprite, drawn_thing, photograph
 from joyvl_app.evals.render.painters import Painter, painter
-from joyvl_app.evals.render.screenplay import Act, Backdrop, Screenplay
+from joyvl_app.evals.render.screenplay import Act, Backdrop, PictureAct, Screenplay, WordsAct
 
 _NOISES = 8  # fields of sensor noise, shifted at random for every picture
 
 
 def pictures(play: Screenplay) -> Iterator[Image]:
     """The clip's pictures, RGB uint8; the same screenplay gives the same pictures."""
+    yield from looks(play, (number / play.fps for number in range(round(play.seconds * play.fps))))
+
+
+def looks(play: Screenplay, times: Iterable[float]) -> Iterator[Image]:
+    """The picture at each of `times` (seconds, in order)."""
     rng = np.random.default_rng(play.seed)
     cast = [(act, painter(act, play, np.random.default_rng((play.seed, number)))) for number, act in enumerate(play.acts)]
     behind, noise = _backdrop(play.backdrop, play), sensor_noise(rng, play.size, play.noise)
-    for number in range(round(play.seconds * play.fps)):
-        t = number / play.fps
+    for t in times:
         image = behind.copy()
         for act, paint in cast:
             _stage(image, act, paint, t, play.size)
@@ -155,6 +159,11 @@ def _fingerprint(play: Screenplay) -> str:
         digest.update(path.read_bytes())
     for name in sorted(_photographs(play)):
         digest.update((EVALS / "photos" / play.split / f"{name}.webp").read_bytes())
+    for act in play.acts:
+        if isinstance(act, PictureAct):
+            digest.update(drawn_thing(act.picture).tobytes())
+        elif isinstance(act, WordsAct) and act.font:
+            digest.update((TRAIN / "fonts" / f"{act.font}.ttf").read_bytes())
     return digest.hexdigest()
 
 

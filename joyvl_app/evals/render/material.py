@@ -13,7 +13,8 @@ from PIL import ImageDraw, ImageFont
 
 from joyvl_app.errors import BadInput
 
-EVALS = Path(__file__).resolve().parent.parent.parent.parent / "assets" / "evals"
+_ASSETS = Path(__file__).resolve().parent.parent.parent.parent / "assets"
+EVALS, TRAIN = _ASSETS / "evals", _ASSETS / "train"
 Sprite = NDArray[np.uint8]  # (height, width, 4), straight alpha
 
 
@@ -24,6 +25,15 @@ def photograph(split: str, name: str) -> Sprite:
     if not path.is_file():
         there = ", ".join(sorted(p.stem for p in path.parent.glob("*.webp")))
         raise BadInput(f"There is no photograph '{name}' for the {split} split. Choose from: {there}.")
+    return np.asarray(Pillow.open(path).convert("RGBA"))
+
+
+@lru_cache(maxsize=512)
+def drawn_thing(name: str) -> Sprite:
+    """A drawn picture "set/name". Raises BadInput when there is none."""
+    path = TRAIN / "pictures" / f"{name}.webp"
+    if not path.is_file():
+        raise BadInput(f"There is no picture '{name}'. The sets are listed in assets/train/README.md.")
     return np.asarray(Pillow.open(path).convert("RGBA"))
 
 
@@ -38,9 +48,17 @@ def _font(split: str, size: int, bold: bool, chinese: bool) -> ImageFont.FreeTyp
     return ImageFont.truetype(str(EVALS / "fonts" / split / f"{name}.ttf"), size)
 
 
-def lettering(split: str, text: str, size: int, ink: str, bold: bool = False) -> Sprite:
-    """A line of text, tightly around its letters."""
-    face = font_for(text, split, size, bold)
+@lru_cache(maxsize=64)
+def _named_font(name: str, size: int) -> ImageFont.FreeTypeFont:
+    path = TRAIN / "fonts" / f"{name}.ttf"
+    if not path.is_file():
+        raise BadInput(f"There is no font '{name}' in assets/train/fonts.")
+    return ImageFont.truetype(str(path), size)
+
+
+def lettering(split: str, text: str, size: int, ink: str, bold: bool = False, font: str | None = None) -> Sprite:
+    """A line of text, tightly around its letters; `font` names one that is not the split's own."""
+    face = _named_font(font, int(size)) if font else font_for(text, split, size, bold)
     left, top, right, bottom = (int(v) for v in face.getbbox(text))
     picture = Pillow.new("RGBA", (max(1, right - left + 2), max(1, bottom - top + 2)), (*_rgb(ink), 0))
     ImageDraw.Draw(picture).text((1 - left, 1 - top), text, font=face, fill=ink)

@@ -11,13 +11,14 @@ import numpy as np
 from PIL import Image as Pillow
 
 from joyvl_app.evals.render.fire import Fire, RisingHeat, Tongues, coloured
-from joyvl_app.evals.render.material import Sprite, canvas, font_for, lettering, photograph
+from joyvl_app.evals.render.material import Sprite, canvas, drawn_thing, font_for, lettering, photograph
 from joyvl_app.evals.render.screenplay import (
     CardAct,
     FlameAct,
     LeavesAct,
     PatchAct,
     PhotoAct,
+    PictureAct,
     PointerAct,
     Screenplay,
     SlideAct,
@@ -43,7 +44,36 @@ def _photo(act: PhotoAct, play: Screenplay, rng: np.random.Generator) -> Painter
     sprite = np.ascontiguousarray(sprite[:, ::-1]) if act.mirror else sprite
     if act.framed:
         sprite = cv2.copyMakeBorder(sprite, 10, 10, 10, 10, cv2.BORDER_CONSTANT, value=(52, 40, 30, 255))
-    reach, phase = act.sway * play.size[1], float(rng.uniform(0, 6))
+    return _swaying(sprite, act.sway * play.size[1], rng)
+
+
+def _picture(act: PictureAct, play: Screenplay, rng: np.random.Generator) -> Painter:
+    sprite = drawn_thing(act.picture)
+    sprite = _recoloured(sprite, act.hue) if act.hue else sprite
+    sprite = np.ascontiguousarray(sprite[:, ::-1]) if act.mirror else sprite
+    height = max(2, int(act.height * play.size[1]))
+    size = (max(2, round(sprite.shape[1] * height / sprite.shape[0])), height)
+    sprite = cv2.resize(sprite, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
+    return _swaying(_turned(sprite, act.turn) if act.turn else sprite, act.sway * play.size[1], rng)
+
+
+def _recoloured(sprite: Sprite, hue: int) -> Sprite:
+    tones = cv2.cvtColor(np.ascontiguousarray(sprite[..., :3]), cv2.COLOR_RGB2HSV)
+    tones[..., 0] = (tones[..., 0].astype(np.int16) + hue) % 180
+    return np.concatenate([cv2.cvtColor(tones, cv2.COLOR_HSV2RGB), sprite[..., 3:]], axis=-1).astype(np.uint8)
+
+
+def _turned(sprite: Sprite, degrees: float) -> Sprite:
+    height, width = sprite.shape[:2]
+    cosine, sine = abs(np.cos(np.radians(degrees))), abs(np.sin(np.radians(degrees)))
+    size = (int(width * cosine + height * sine) + 1, int(width * sine + height * cosine) + 1)
+    move = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0)
+    move[:, 2] += ((size[0] - width) / 2, (size[1] - height) / 2)
+    return np.asarray(cv2.warpAffine(sprite, move, size), np.uint8)
+
+
+def _swaying(sprite: Sprite, reach: float, rng: np.random.Generator) -> Painter:
+    phase = float(rng.uniform(0, 6))
     return lambda t: (sprite, reach * np.sin(0.9 * t + phase), 0.5 * reach * np.sin(1.7 * t + phase))
 
 
@@ -51,7 +81,7 @@ def _words(act: WordsAct, play: Screenplay, rng: np.random.Generator) -> Painter
     @lru_cache(maxsize=4)
     def drawn(number: int) -> Sprite:
         text = act.text.replace("{n}", str(number))
-        letters = lettering(play.split, text, int(act.size * play.size[1]), act.ink, act.bold)
+        letters = lettering(play.split, text, int(act.size * play.size[1]), act.ink, act.bold, act.font)
         return letters if act.plate is None else _on_plate(letters, act.plate)
 
     def paint(t: float) -> tuple[Sprite, float, float]:
@@ -192,6 +222,7 @@ def _leaves(act: LeavesAct, play: Screenplay, rng: np.random.Generator) -> Paint
 
 _PAINTERS: dict[type[Any], Callable[[Any, Screenplay, np.random.Generator], Painter]] = {
     PhotoAct: _photo,
+    PictureAct: _picture,
     WordsAct: _words,
     CardAct: _card,
     SlideAct: _slide,

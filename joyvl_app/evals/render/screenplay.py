@@ -45,6 +45,18 @@ class PhotoAct(Act):
     framed: bool = False
 
 
+class PictureAct(Act):
+    """A drawn thing of assets/train/pictures ("set/name"); `hue` turns its colours (degrees of 180), `turn` the thing itself."""
+
+    show: Literal["picture"] = "picture"
+    picture: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,40}/[a-z0-9_]{1,40}$")]
+    height: Size = 0.5
+    hue: int = Field(default=0, ge=-90, le=90)
+    turn: float = Field(default=0.0, ge=-45, le=45)
+    mirror: bool = False
+    sway: float = Field(default=0.0, ge=0, le=0.1)
+
+
 class WordsAct(Act):
     """Text, with `{n}` counting `start`, `start` + `step` … every `every` seconds when that is above 0."""
 
@@ -52,6 +64,7 @@ class WordsAct(Act):
     text: str = Field(min_length=1, max_length=200)
     size: Size = 0.08
     bold: bool = False
+    font: Name | None = None  # of assets/train/fonts, which has capital letters and figures; else the split's own
     ink: Colour = "#ffffff"
     plate: Colour | None = None
     every: float = Field(default=0.0, ge=0, le=60)
@@ -115,7 +128,8 @@ class LeavesAct(Act):
 
 
 AnyAct = Annotated[
-    PhotoAct | WordsAct | CardAct | SlideAct | PointerAct | FlameAct | PatchAct | LeavesAct, Field(discriminator="show")
+    PhotoAct | PictureAct | WordsAct | CardAct | SlideAct | PointerAct | FlameAct | PatchAct | LeavesAct,
+    Field(discriminator="show"),
 ]
 
 

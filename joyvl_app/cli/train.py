@@ -1,0 +1,145 @@
+"""`python -m joyvl_app train nano|see|sft|rl`: from data to a checkpoint that the app loads."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from joyvl_app.errors import BadInput
+
+_TELL_EVERY = 10.0  # seconds
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("train", help="train a model when to speak")
+    phases = parser.add_subparsers(required=True, metavar="PHASE")
+    nano = phases.add_parser("nano", help="a small untrained model to begin with")
+    nano.add_argument("out", type=Path)
+    for name, default in (("hidden", 192), ("layers", 4), ("vision", 160), ("depth", 4), ("seed", 1)):
+        nano.add_argument(f"--{name}", type=int, default=default)
+    nano.set_defaults(run=_nano)
+    see = phases.add_parser("see", help="seeing first: single labelled frames")
+    sft = phases.add_parser("sft", help="supervised fine-tuning on streams")
+    rl = phases.add_parser("rl", help="group-relative policy optimisation on answer-centred windows")
+    for phase, rate in ((see, 1.5e-3), (sft, 5e-4), (rl, 5e-5)):
+        _add_common(phase, rate)
+    for phase in (see, sft):
+        phase.add_argument("--tokens", type=int, default=8_192, help="at least so many a step, over all devices")
+        phase.add_argument(
+            "--pack", type=int, default=8_192, help="at most so many at once on a device; a longer stream goes alone"
+        )
+        phase.add_argument("--precision", choices=("no", "bf16"), default="no")
+        phase.add_argument("--checkpointing", action="store_true", help="less memory, a third more time")
+        phase.set_defaults(run=_supervised)
+    sft.add_argument("--data", type=Path, metavar="DIR", help="shards; default: rendered episodes without end")
+    for name, weight, what in (
+        ("silence", 0.5, "weight of a silent second"), ("near", 1.0, "of one within two seconds of a response"),
+        ("onset", 1.0, "of a response's first token"), ("words", 1.0, "of its other tokens"),
+    ):  # fmt: skip
+        sft.add_argument(f"--{name}", type=float, default=weight, help=what)
+    sft.add_argument("--lora", type=int, default=0, metavar="RANK", help="train adapters of this rank only")
+    rl.add_argument("--group", type=int, default=8, help="rollouts of a window")
+    rl.add_argument("--windows", type=int, default=8, help="windows a step")
+    rl.add_argument("--kl", type=float, default=0.05, help="weight of the distance to the model that it began from")
+    rl.set_defaults(run=_rl)
+
+
+def _add_common(phase: argparse.ArgumentParser, rate: float) -> None:
+    phase.add_argument("--model", required=True, help="the checkpoint to begin from")
+    phase.add_argument("--out", type=Path, required=True, metavar="DIR", help="states, curve.jsonl, and the result in DIR/model")
+    phase.add_argument("--steps", type=int, required=True)
+    phase.add_argument("--rate", type=float, default=rate)
+    phase.add_argument("--warmup", type=int, default=50, metavar="STEPS")
+    phase.add_argument("--seed", type=int, default=0, help="number of the first episode, or of the shards' order")
+    phase.add_argument("--save-every", type=int, default=100, metavar="STEPS")
+    phase.add_argument("--workers", type=int, default=1, help="processes that make rows")
+    phase.add_argument("--pixels", type=int, default=262_144, help="the most of a frame")
+    phase.add_argument("--device", choices=("auto", "cpu"), default="auto")
+
+
+def _nano(options: argparse.Namespace) -> int:
+    from joyvl_app.train.nano import write_nano
+
+    if options.out.exists():
+        raise BadInput(f"{options.out} exists already.")
+    sizes = {"hidden": options.hidden, "layers": options.layers, "vision": options.vision, "depth": options.depth}
+    if options.hidden % 96 or options.vision % 32 or min(sizes.values()) < 1:
+        raise BadInput("--hidden must be a multiple of 96 and --vision of 32; all sizes are at least 1.")
+    print(write_nano(options.out, **sizes, seed=options.seed))
+    return 0
+
+
+def _supervised(options: argparse.Namespace) -> int:
+    from joyvl_app.train.loop import Schedule
+    from joyvl_app.train.loss import Weights
+    from joyvl_app.train.see import see
+    from joyvl_app.train.sft import Plan, train
+
+    schedule = Schedule(
+        steps=options.steps, tokens=options.tokens, rate=options.rate, warmup=options.warmup, pack=options.pack,
+        save_every=options.save_every, workers=options.workers,
+    )  # fmt: skip
+    plan = Plan(
+        options.model, options.out, schedule=schedule, seed=options.seed, precision=options.precision,
+        checkpointing=options.checkpointing, max_pixels=options.pixels, device=options.device,
+    )  # fmt: skip
+    _check(options)
+    if "silence" not in options:
+        print(see(plan, teller()))
+        return 0
+    from dataclasses import replace
+
+    weights = Weights(options.silence, options.near, options.onset, options.words)
+    print(train(replace(plan, data=options.data, weights=weights, lora=options.lora), teller()))
+    return 0
+
+
+def _rl(options: argparse.Namespace) -> int:
+    from joyvl_app.train.rl import Policy, reinforce
+
+    _check(options)
+    policy = Policy(
+        options.model, options.out, options.steps, options.windows, options.group, options.rate, options.kl, options.warmup,
+        options.seed, options.save_every, options.pixels, options.device,
+    )  # fmt: skip
+    print(reinforce(policy, teller()))
+    return 0
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Raises BadInput when a number makes no sense."""
+    for name in ("steps", "tokens", "pack", "save_every", "group", "windows"):
+        if getattr(options, name, 1) < 1:
+            raise BadInput(f"--{name.replace('_', '-')} must be at least 1.")
+    for name in ("silence", "near", "onset", "words", "lora", "kl", "warmup", "workers", "seed"):
+        if getattr(options, name, 0) < 0:
+            raise BadInput(f"--{name} must not be negative.")
+    if not 0 < options.rate < 1:
+        raise BadInput("--rate must lie between 0 and 1.")
+
+
+def teller() -> Callable[[dict[str, Any]], None]:
+    """Prints a line every few seconds, and the last one."""
+    last = 0.0
+
+    def told(line: dict[str, Any]) -> None:
+        nonlocal last
+        if time.monotonic() - last >= _TELL_EVERY or line["step"] == line["steps"]:
+            last = time.monotonic()
+            figures = " ".join(
+                f"{name}={_short(value)}" for name, value in line.items() if name not in ("step", "steps", "left_s")
+            )
+            print(f"step {line['step']}/{line['steps']} {figures} left={_clock(line.get('left_s', 0))}", flush=True)
+
+    return told
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 3600}:{int(seconds) // 60 % 60:02d}:{int(seconds) % 60:02d}"

@@ -1,0 +1,68 @@
+"""What is in a folder of shards: every fault by its name, and what a model would learn from it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from joyvl_app.domain import Delegate, Silence
+from joyvl_app.errors import BadInput
+from joyvl_app.train.encoding import Encoder
+from joyvl_app.train.loss import Weights
+from joyvl_app.train.shards import read_clip, shard_size, shards_in
+from joyvl_app.train.talks import Talk, seconds_of
+
+
+@dataclass
+class Contents:
+    """Counts over all clips that can be used; `faults` are (where, what)."""
+
+    clips: int = 0
+    seconds: int = 0
+    responses: int = 0
+    delegations: int = 0
+    tokens: int = 0
+    most_tokens: int = 0
+    families: Counter[str] = field(default_factory=Counter)
+    faults: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def silent(self) -> float:
+        """The share of seconds in which nothing is said."""
+        return 1 - self.responses / max(1, self.seconds)
+
+
+def look_through(folder: Path, encoder: Encoder | None = None, pictures: bool = True) -> Contents:
+    """Read every clip; with `encoder` count its tokens, with `pictures` decode every frame. Raises BadInput without any shard."""
+    contents = Contents()
+    for path in shards_in(folder):
+        try:
+            size = shard_size(path)
+        except BadInput as error:
+            contents.faults.append((path.name, str(error)))
+            continue
+        for place in range(size):
+            try:
+                _take_in(contents, path, place, encoder, pictures)
+            except BadInput as error:
+                contents.faults.append((f"{path.name}, clip {place + 1}", str(error)))
+    return contents
+
+
+def _take_in(contents: Contents, path: Path, place: int, encoder: Encoder | None, pictures: bool) -> None:
+    clip = read_clip(path, place)
+    seconds = seconds_of(clip.talk)
+    images = clip.images() if pictures or encoder else []
+    rows = encoder.rows(clip.talk, images, Weights()) if encoder else []
+    contents.clips += 1
+    contents.seconds += len(seconds)
+    contents.responses += sum(not isinstance(second.decision, Silence) for second in seconds)
+    contents.delegations += _delegations(clip.talk)
+    contents.families[clip.talk.family] += 1
+    contents.tokens += sum(row.tokens for row in rows)
+    contents.most_tokens = max(contents.most_tokens, *(row.tokens for row in rows)) if rows else contents.most_tokens
+
+
+def _delegations(talk: Talk) -> int:
+    return sum(isinstance(second.decision, Delegate) for second in seconds_of(talk))

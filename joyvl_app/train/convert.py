@@ -1,0 +1,187 @@
+"""Released annotations and their videos → shards: parallel, resumable, every rejected clip with its reason.
+
+Shard n holds the clips of a fixed stretch of the annotation file, so that a stopped conversion goes on where it was; beside it
+`shard-n.json` says how many clips it holds and which were rejected, and why.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from itertools import islice
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from joyvl_app.domain import Frame
+from joyvl_app.errors import BadInput
+from joyvl_app.evals.formats import Annotation
+from joyvl_app.sources.scaling import within
+from joyvl_app.sources.video import VideoSource
+from joyvl_app.train.shards import Clip, jpeg, shard_size, write_shard
+from joyvl_app.train.talks import Line, Talk, check_talk
+
+_RATE = 8  # pictures a second that are looked at for the one nearest to each whole second
+_MOST_SECONDS = 7_200
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What to convert and how: `pixels` is the most of a frame, `per_shard` how many annotations a shard answers for."""
+
+    annotations: Path
+    videos: Path
+    out: Path
+    pixels: int = 262_144
+    per_shard: int = 64
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Of one shard: how many clips it holds, and the rejected ones as (name, reason)."""
+
+    clips: int
+    rejected: tuple[tuple[str, str], ...]
+
+
+def convert(conversion: Conversion, processes: int, told: Callable[[Outcome], None]) -> None:
+    """Make all shards that are not there yet. Raises BadInput when the annotations cannot be read or nothing can be written."""
+    _prepare(conversion)
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        waiting = set()
+        try:
+            for number, entries in enumerate(_stretches(conversion)):
+                known = _known(conversion, number)
+                if known is not None:
+                    told(known)
+                    continue
+                waiting.add(pool.submit(_shard, conversion, number, entries))
+                if len(waiting) >= 4 * processes:
+                    told((done := next(as_completed(waiting))).result())
+                    waiting.remove(done)
+            for future in as_completed(waiting):
+                told(future.result())
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _prepare(conversion: Conversion) -> None:
+    """A folder belongs to one annotation file and one way of converting it."""
+    wanted = {"annotations": conversion.annotations.name, "pixels": conversion.pixels, "per_shard": conversion.per_shard}
+    note = conversion.out / "conversion.json"
+    try:
+        conversion.out.mkdir(parents=True, exist_ok=True)
+        present = json.loads(note.read_text(encoding="utf-8")) if note.exists() else wanted
+        if present != wanted:
+            raise BadInput(f"{conversion.out} holds another conversion ({present}); name a new folder.")
+        note.write_text(json.dumps(wanted), encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise BadInput(f"Cannot write to {conversion.out}: {error}.") from error
+
+
+def _stretches(conversion: Conversion) -> Iterator[list[Any]]:
+    """The annotation file's entries, `per_shard` at a time, without reading it whole."""
+    import ijson
+
+    path = conversion.annotations
+    try:
+        with path.open("rb") as file:
+            if file.read(1024).lstrip()[:1] != b"[":
+                raise BadInput(f"{path} is no list of clips; the released annotation files are.")
+            file.seek(0)
+            entries = ijson.items(file, "item", use_float=True)
+            while stretch := list(islice(entries, conversion.per_shard)):
+                yield stretch
+    except OSError as error:
+        raise BadInput(f"Cannot read {path}: {error.strerror}.") from error
+    except ijson.JSONError as error:
+        raise BadInput(
+            f"{path} is not valid JSON from here on: {str(error)[:200]}. What came before it has been converted."
+        ) from error
+
+
+def _known(conversion: Conversion, number: int) -> Outcome | None:
+    """What an earlier conversion made of this stretch; None when it is not there or torn."""
+    shard = _path(conversion, number)
+    try:
+        noted = json.loads(shard.with_suffix(".json").read_text(encoding="utf-8"))
+        if noted["clips"] and shard_size(shard) != noted["clips"]:
+            return None
+        return Outcome(noted["clips"], tuple((name, why) for name, why in noted["rejected"]))
+    except (OSError, ValueError, KeyError, BadInput):
+        return None
+
+
+def _path(conversion: Conversion, number: int) -> Path:
+    return conversion.out / f"shard-{number:05d}.parquet"
+
+
+def _shard(conversion: Conversion, number: int, entries: Sequence[Any]) -> Outcome:
+    clips, rejected = list[Clip](), list[tuple[str, str]]()
+    for place, entry in enumerate(entries):
+        name = str(entry.get("video_name", "")) if isinstance(entry, dict) else ""
+        try:
+            clips.append(_clip(conversion, entry, f"{number:05d}-{place:03d}"))
+        except BadInput as error:
+            rejected.append((name or f"entry {number * conversion.per_shard + place + 1}", str(error)))
+    path, outcome = _path(conversion, number), Outcome(len(clips), tuple(rejected))
+    if clips:
+        write_shard(path, clips)
+    try:
+        path.with_suffix(".json").write_text(
+            json.dumps({"clips": outcome.clips, "rejected": rejected}, ensure_ascii=False), "utf-8"
+        )
+    except OSError as error:
+        raise BadInput(f"Cannot write to {conversion.out}: {error.strerror or error}.") from error
+    return outcome
+
+
+def _clip(conversion: Conversion, entry: Any, name: str) -> Clip:
+    """Raises BadInput with the reason for which this clip is of no use."""
+    try:
+        annotation = Annotation.model_validate(entry)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        raise BadInput(f"field {'.'.join(map(str, fault['loc']))}: {fault['msg'].removeprefix('Value error, ')}") from error
+    if not annotation.response:
+        raise BadInput("its list of responses is empty, so it teaches nothing")
+    video = conversion.videos / annotation.video_path
+    if not video.is_file():
+        raise BadInput(f"there is no video {annotation.video_path}")
+    frames = frames_of(video, conversion.pixels)
+    talk = Talk(
+        name,
+        annotation.task_type,
+        len(frames),
+        _lines(annotation.question),
+        _lines(annotation.response),
+        _lines(annotation.result),
+    )
+    check_talk(talk)
+    return Clip(talk, tuple(frames))
+
+
+def _lines(said: Sequence[Any]) -> tuple[Line, ...]:
+    return tuple(Line(line.time, line.content) for line in said)
+
+
+def frames_of(video: Path, pixels: int) -> list[bytes]:
+    """One JPEG for every whole second: the last picture up to it. Raises BadInput when the video cannot be used."""
+    source = VideoSource(video, _RATE, 1_920)
+    frames: list[bytes] = []
+    last: Frame | None = None
+    try:
+        for frame in source.pictures(end=float(_MOST_SECONDS)):
+            while last is not None and frame.t > len(frames) + 0.5 / _RATE:
+                frames.append(jpeg(within(last.image, pixels)))
+            last = frame
+    finally:
+        source.close()
+    if last is not None and last.t >= len(frames):
+        frames.append(jpeg(within(last.image, pixels)))
+    return frames

@@ -1,0 +1,171 @@
+"""A talk and its pictures → tokens, positions and weights: the very text that the vlm decider feeds, and its answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from joyvl_app import dialect
+from joyvl_app.deciders.conversation import Conversation, Exchange
+from joyvl_app.deciders.vlm.framing import Framing
+from joyvl_app.domain import Decision, Image, Moment, Silence
+from joyvl_app.train.cells import names_of, tokens_of
+from joyvl_app.train.loss import Weights
+from joyvl_app.train.staging import Presence
+from joyvl_app.train.talks import Talk, moments_of
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One chunk ready for the model: `ids` and `weights` (tokens,), `positions` (3, tokens), pictures (H, W, 3) of one size.
+
+    `weights[i]` is how much it counts that token i is foreseen; 0 where nothing is learned. `decisions` are the places of the
+    first token of each answer.
+    """
+
+    id: str
+    ids: NDArray[np.int64]
+    positions: NDArray[np.int64]
+    weights: NDArray[np.float32]
+    images: tuple[Image, ...]
+    decisions: tuple[int, ...]
+    cells: NDArray[np.int64] | None = None  # (pictures, vision tokens): what each looks at, where it is known (cells.py)
+
+    @property
+    def tokens(self) -> int:
+        return int(self.ids.size)
+
+
+@dataclass(frozen=True, eq=False)
+class Taught:
+    """One second: the user's turn as text and as tokens (its picture one placeholder), the picture, and what is right."""
+
+    text: str
+    prompt: tuple[int, ...]
+    picture: Image
+    answer: tuple[int, ...]
+    decision: Decision
+    near: bool
+
+
+class Encoder:
+    """For models of the Qwen3-VL kind. `fit` gives a picture the size that the model sees; `side` is that of a vision token."""
+
+    def __init__(self, tokenizer: Any, framing: Framing, image_token: int, side: int, fit: Any, system: str = "") -> None:
+        self._encode = lru_cache(maxsize=4_096)(lambda text: tuple(tokenizer.encode(text, add_special_tokens=False)))
+        self._tokenizer = tokenizer
+        self._framing, self._image, self._side, self._fit, self._system = framing, image_token, side, fit, system
+        self._end = int(tokenizer.eos_token_id)
+
+    def rows(self, talk: Talk, images: Sequence[Image], weights: Weights, start: float = 0.0) -> list[Row]:
+        """One row a chunk. Raises BadInput when the talk is of no use."""
+        return [self._row(name, turns, weights) for name, turns in self.chunks(talk, images, start)]
+
+    def chunks(self, talk: Talk, images: Sequence[Image], start: float = 0.0) -> list[tuple[str, list[Taught]]]:
+        """Each chunk's name and turns. Raises BadInput when the talk is of no use."""
+        told = moments_of(talk, images, start)
+        chunks = sorted({moment.chunk_id for moment, _, _ in told})
+        return [
+            (f"{talk.id}.{chunk}" if chunk else talk.id, self._turns([part for part in told if part[0].chunk_id == chunk]))
+            for chunk in chunks
+        ]
+
+    def cells(self, there: Sequence[Presence], row: Row) -> NDArray[np.int64]:
+        """What each vision token of each picture looks at, a picture a second from 0 on."""
+        grids = [(image.shape[0] // self._side, image.shape[1] // self._side) for image in row.images]
+        return np.stack([tokens_of(names_of(there, float(t), grid), self._tokenizer) for t, grid in enumerate(grids)])
+
+    def writing(self) -> Writing:
+        """An empty sequence to write turns into."""
+        return Writing(self._side, self._image, self._end)
+
+    def _row(self, name: str, turns: Sequence[Taught], weights: Weights) -> Row:
+        writing = self.writing()
+        for turn in turns:
+            writing.prompt(turn.prompt, turn.picture)
+            writing.answer(turn.answer, *_weighed(turn.decision, turn.near, weights))
+        return writing.row(name)
+
+    def _turns(self, told: Sequence[tuple[Moment, Decision, bool]]) -> list[Taught]:
+        conversation, turns = Conversation(0), list[Taught]()
+        for moment, decision, near in told:
+            conversation.hear(moment)
+            exchange = conversation.exchange(moment)
+            text = self._prompt(conversation, moment, exchange, not turns)
+            answer = self._encode(dialect.render(decision))
+            turns.append(Taught(text, self._encode(text), self._fit(exchange.images[-1]), answer, decision, near))
+            conversation.commit(moment, exchange, decision)
+        return turns
+
+    def _prompt(self, conversation: Conversation, moment: Moment, exchange: Exchange, first: bool) -> str:
+        frame = self._framing.pictured
+        if first:
+            opening = conversation.opening(moment, exchange, moment.context)
+            return frame.first(self._system or conversation.system(moment), opening)
+        return frame.later(conversation.turn(exchange))
+
+
+def _weighed(decision: Decision, near: bool, weights: Weights) -> tuple[float, float]:
+    """Of an answer's first token and of the others."""
+    if isinstance(decision, Silence):
+        return (weights.near if near else weights.silence), 0.0
+    return weights.onset, weights.words
+
+
+class Writing:
+    """Tokens as they come, with their rotary positions: text goes on by one, a picture is a grid and takes its longer side."""
+
+    def __init__(self, side: int, image: int, end: int) -> None:
+        self._side, self._image, self._end = side, image, end
+        self._ids: list[int] = []
+        self._weights: list[float] = []
+        self._positions: list[NDArray[np.int64]] = []
+        self._decisions: list[int] = []
+        self._pictures: list[Image] = []
+        self._next = 0
+        self._after = 0.0  # the weight of the end of the answer before
+
+    def prompt(self, ids: Sequence[int], picture: Image) -> None:
+        """A user's turn, in which one picture has its placeholder."""
+        rows, columns = picture.shape[0] // self._side, picture.shape[1] // self._side
+        self._pictures.append(picture)
+        place = len(ids) - 1 - ids[::-1].index(self._image)
+        start = len(self._ids)
+        self._text(ids[:place], 0.0)
+        if self._after and ids[0] == self._end:
+            self._weights[start] = self._after
+        self._picture(rows, columns)
+        self._text(ids[place + 1 :], 0.0)
+
+    def answer(self, ids: Sequence[int], first: float, rest: float) -> None:
+        """The model's turn; the weights of its first token, and of the others with the end."""
+        self._decisions.append(len(self._ids))
+        self._text(ids[:1], first)
+        self._text(ids[1:], rest)
+        self._after = rest
+
+    def row(self, name: str, ended: bool = True) -> Row:
+        """All that was written; `ended` closes the last answer."""
+        if ended:
+            self._text((self._end,), self._after)
+        ids, weights = np.array(self._ids, np.int64), np.array(self._weights, np.float32)
+        positions = np.concatenate(self._positions, axis=1)
+        return Row(name, ids, positions, weights, tuple(self._pictures), tuple(self._decisions))
+
+    def _text(self, ids: Sequence[int], weight: float) -> None:
+        self._ids += ids
+        self._weights += [weight] * len(ids)
+        self._positions.append(np.tile(np.arange(self._next, self._next + len(ids)), (3, 1)))
+        self._next += len(ids)
+
+    def _picture(self, rows: int, columns: int) -> None:
+        self._ids += [self._image] * (rows * columns)
+        self._weights += [0.0] * (rows * columns)
+        grid = np.indices((1, rows, columns)).reshape(3, -1) + self._next
+        self._positions.append(grid)
+        self._next += max(rows, columns)

@@ -1,0 +1,61 @@
+"""Endless, seeded, time-aligned episodes: each is a screenplay, what is asked over it, and what should be said when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from joyvl_app.evals.cases import Capability, CaseSpec, Expected, Said
+from joyvl_app.evals.render.screenplay import Screenplay
+from joyvl_app.train.families import FAMILIES, SEE, Script
+from joyvl_app.train.staging import Presence, Stage
+from joyvl_app.train.talks import Line, Talk
+from joyvl_app.train.worlds import WORLDS, Kind
+
+LENGTHS, GLIMPSES = (24, 49), 12  # seconds of an episode, and of one of that family
+
+
+_NAMES = tuple(FAMILIES)
+_SHARES = np.array([family.share for family in FAMILIES.values()]) / sum(family.share for family in FAMILIES.values())
+
+
+@dataclass(frozen=True)
+class Episode:
+    """`talk` trains, `case` evaluates; both are of the same clip, which `play` draws."""
+
+    talk: Talk
+    play: Screenplay
+    case: CaseSpec
+    there: tuple[Presence, ...]
+
+
+def episode(kind: Kind, seed: int, family: str | None = None) -> Episode:
+    """The episode of this world and seed, always the same one; `family` is drawn unless it is named."""
+    world = WORLDS[kind]
+    rng = np.random.default_rng((world.number, seed))
+    drawn = str(rng.choice(_NAMES, p=_SHARES))
+    length = GLIMPSES if family == SEE else int(rng.integers(*LENGTHS))
+    stage = Stage(rng, world, length, crowd=bool(rng.integers(3)))
+    script, name = Script(), family or drawn
+    FAMILIES[name].write(stage, script)
+    talk = Talk(
+        f"{kind}-{seed:07d}-{name}", name, stage.seconds, tuple(script.questions),
+        tuple(line for line, _ in script.responses), tuple(script.results),
+    )  # fmt: skip
+    return Episode(talk, stage.play(seed), _case(talk, script, FAMILIES[name].capability), tuple(stage.there))
+
+
+def _case(talk: Talk, script: Script, capability: Capability) -> CaseSpec:
+    first, *later = talk.questions or (Line(0.0, ""),)
+    at_once = first.t == 0
+    return CaseSpec(
+        id=talk.id,
+        capability=capability,
+        instruction=first.text if at_once else "",
+        instructions=tuple(Said(t=line.t, text=line.text) for line in (later if at_once else talk.questions)),
+        events=tuple(
+            Expected(t=line.t, accept=accept, kind="delegate" if "</delegation>" in line.text else "speak")
+            for line, accept in script.responses
+        ),
+    )

@@ -1,0 +1,261 @@
+"""What happens in an episode, by kind: each family puts things on the stage and writes what is asked and what should be said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from joyvl_app.evals.cases import Capability
+from joyvl_app.train import wording as w
+from joyvl_app.train.staging import Presence, Stage
+from joyvl_app.train.talks import Line
+from joyvl_app.train.worlds import CLASSES
+
+SEE = "see"  # the family that seeing is learned from
+
+
+@dataclass
+class Script:
+    """What a family writes: questions, and what should be said with the wordings that are accepted."""
+
+    questions: list[Line] = field(default_factory=list)
+    responses: list[tuple[Line, tuple[str, ...]]] = field(default_factory=list)
+    results: list[Line] = field(default_factory=list)
+
+    def ask(self, t: float, text: str) -> None:
+        self.questions.append(Line(t, text))
+
+    def say(self, t: float, text: str, *accept: str) -> None:
+        self.responses.append((Line(t, w.article(text)), accept))
+
+
+def _pick(stage: Stage, but: tuple[str, ...] = ()) -> str:
+    return str(stage.rng.choice([name for name in CLASSES if name not in but]))
+
+
+def _start(stage: Stage) -> float:
+    """When the instruction is given: mostly at once."""
+    return float(stage.rng.integers(2, 7)) if stage.rng.random() < 0.25 else 0.0
+
+
+def _comings(stage: Stage, target: tuple[str, ...], since: float, share: float, but: tuple[str, ...] = ()) -> list[Presence]:
+    """Things come and go from `since` to the end, a `share` of them targets, the rest others and strangers; the targets."""
+    rng = stage.rng
+    t, targets = since + float(rng.uniform(1.5, 5)), list[Presence]()
+    while t < stage.seconds - 4:
+        if rng.random() < share:
+            presence = stage.enter(str(rng.choice(target)), round(t, 1), round(min(t + rng.uniform(2.5, 6), stage.seconds), 1))
+            if presence:
+                targets.append(presence)
+                t = presence.to
+        else:
+            others = stage.world.strangers if rng.random() < 0.4 else tuple(set(CLASSES) - {*target, *but})
+            other = str(rng.choice(sorted(others) or stage.world.strangers))
+            stage.enter(other, round(t, 1), round(min(t + rng.uniform(2.5, 9), stage.seconds), 1))
+        t += float(rng.uniform(0.7, 4))
+    return targets
+
+
+def _alert(stage: Stage, script: Script) -> None:
+    thing, since = _pick(stage), _start(stage)
+    script.ask(since, w.one_of(stage.rng, w.ALERT, x=thing))
+    for p in _comings(stage, (thing,), since, 0.4):
+        script.say(p.since, w.SEEN.format(x=thing), thing)
+
+
+def _either(stage: Stage, script: Script) -> None:
+    one = _pick(stage)
+    other = _pick(stage, (one,))
+    script.ask(0.0, w.one_of(stage.rng, w.EITHER, x=one, y=other))
+    for p in _comings(stage, (one, other), 0.0, 0.45):
+        script.say(p.since, w.SEEN.format(x=p.thing), p.thing)
+
+
+def _greet(stage: Stage, script: Script) -> None:
+    script.ask(0.0, w.one_of(stage.rng, w.GREET))
+    for p in _comings(stage, ("person",), 0.0, 0.45):
+        script.say(p.since, w.HELLO, "hello")
+
+
+def _gone(stage: Stage, script: Script) -> None:
+    thing = _pick(stage)
+    script.ask(0.0, w.one_of(stage.rng, w.GONE, x=thing))
+    for p in _comings(stage, (thing,), 0.0, 0.4):
+        if p.to < stage.seconds - 1:
+            script.say(p.to, w.LEFT.format(x=thing), "gone")
+
+
+def _count(stage: Stage, script: Script) -> None:
+    thing = _pick(stage)
+    script.ask(0.0, w.one_of(stage.rng, w.COUNT, x=thing))
+    for number, p in enumerate(_comings(stage, (thing,), 0.0, 0.75)[:10], start=1):
+        script.say(p.since, f"{w.NUMBERS[number]}.", str(number))
+
+
+def _numbers(stage: Stage, wanted: str = "") -> list[Presence]:
+    rng, t, shown = stage.rng, float(stage.rng.uniform(1.5, 4)), list[Presence]()
+    while t < stage.seconds - 3:
+        last = shown[-1].thing if shown else ""
+        digit = wanted if wanted and wanted != last and rng.random() < 0.3 else str(rng.integers(10))
+        if digit != last:
+            presence = stage.number(digit, round(t, 1), round(min(t + rng.uniform(2.2, 5), stage.seconds), 1))
+            if presence:
+                shown.append(presence)
+                t = presence.to
+        if rng.random() < 0.3:
+            stage.enter(_pick(stage), round(t + 0.3, 1), round(min(t + rng.uniform(2, 6), stage.seconds), 1))
+        t += float(rng.uniform(0.0, 2.5))
+    return shown
+
+
+def _read(stage: Stage, script: Script) -> None:
+    script.ask(0.0, w.one_of(stage.rng, w.READ))
+    for p in _numbers(stage):
+        script.say(p.since, f"{p.thing}.", p.thing)
+
+
+def _find(stage: Stage, script: Script) -> None:
+    wanted = str(stage.rng.integers(10))
+    script.ask(0.0, w.one_of(stage.rng, w.FIND, x=wanted))
+    for p in _numbers(stage, wanted):
+        if p.thing == wanted:
+            script.say(p.since, w.FOUND.format(x=wanted), wanted)
+
+
+def _remind(stage: Stage, script: Script) -> None:
+    """Once or twice: the second only after the first has rung."""
+    rng, t = stage.rng, float(stage.rng.integers(0, 4))
+    _comings(stage, (_pick(stage),), 0.0, 0.3)
+    while True:
+        seconds = int(rng.integers(3, 21))
+        if t + seconds > stage.seconds - 2:
+            break
+        script.ask(t, w.one_of(rng, w.REMIND, n=seconds))
+        script.say(t + seconds, w.OVER.format(n=seconds), "over")
+        t += seconds + int(rng.integers(2, 6))
+    if not script.questions:
+        script.ask(0.0, w.one_of(rng, w.REMIND, n=5))
+        script.say(5.0, w.OVER.format(n=5), "over")
+
+
+def _every(stage: Stage, script: Script) -> None:
+    since, period = int(_start(stage)), int(stage.rng.integers(3, 11))
+    _comings(stage, (_pick(stage),), 0.0, 0.3)
+    script.ask(float(since), w.one_of(stage.rng, w.EVERY, n=period))
+    for t in range(since + period, stage.seconds - 1, period):
+        script.say(float(t), w.GO, "go")
+
+
+def _comment(stage: Stage, script: Script) -> None:
+    script.ask(0.0, w.one_of(stage.rng, w.COMMENT))
+    for p in _comings(stage, CLASSES, 0.0, 0.75):
+        script.say(p.since, w.COMES.format(x=p.thing), p.thing)
+
+
+def _moments(stage: Stage, least: float) -> list[float]:
+    """A few whole seconds at which something may be asked, well apart."""
+    rng, t, times = stage.rng, least, []
+    while (t := t + int(rng.integers(4, 10))) < stage.seconds - 2:
+        times.append(t)
+    return times
+
+
+def _memory(stage: Stage, script: Script) -> None:
+    rng = stage.rng
+    _comings(stage, tuple(rng.choice(CLASSES, 3, replace=False)), 0.0, 0.85)
+    for t in _moments(stage, 5.0):
+        seen = [p.thing for p in sorted(stage.there, key=lambda p: p.since) if p.since <= t and p.thing in CLASSES]
+        if seen and rng.random() < 0.3:
+            script.ask(t, w.one_of(rng, w.LAST))
+            script.say(t, w.WAS.format(x=seen[-1]), seen[-1])
+            continue
+        thing = str(rng.choice(seen)) if seen and rng.random() < 0.5 else _pick(stage)
+        script.ask(t, w.one_of(rng, w.DID, x=thing))
+        script.say(t, (w.YES if thing in seen else w.NO).format(x=thing), "yes" if thing in seen else "no")
+
+
+def _now(stage: Stage, script: Script) -> None:
+    rng = stage.rng
+    _comings(stage, CLASSES, 0.0, 0.8)
+    for t in _moments(stage, -2.0):
+        seen = [thing for thing in stage.at(t) if thing in CLASSES]
+        if rng.random() < 0.6:
+            script.ask(t, w.one_of(rng, w.NOW))
+            script.say(t, w.listed(seen), *([thing for thing in seen] or ["nothing"]))
+        else:
+            thing = str(rng.choice(seen)) if seen and rng.random() < 0.5 else _pick(stage)
+            script.ask(t, w.one_of(rng, w.IS_THERE, x=thing))
+            script.say(t, (w.THERE if thing in seen else w.NOT_THERE).format(x=thing), "yes" if thing in seen else "no")
+
+
+def _delegate(stage: Stage, script: Script) -> None:
+    """A hard question, a holding sentence, and the result passed on when it comes."""
+    rng, t = stage.rng, float(stage.rng.integers(0, 5))
+    _comings(stage, (_pick(stage),), 0.0, 0.3)
+    while t < stage.seconds - 12:
+        question = w.one_of(rng, w.HARD, x=_pick(stage))
+        script.ask(t, question)
+        script.say(t, f"{w.one_of(rng, w.HOLD)} </delegation> {question}")
+        back = t + int(rng.integers(3, 9))
+        answer = w.one_of(rng, w.RESULT, n=int(rng.integers(2, 100)))
+        script.results.append(Line(back, answer))
+        script.say(back, answer, answer)
+        t = back + int(rng.integers(4, 10))
+
+
+def _quiet(stage: Stage, script: Script) -> None:
+    """Nothing that is asked for ever comes: other things, strangers, changing light."""
+    rng, thing = stage.rng, _pick(stage)
+    asked = (w.one_of(rng, w.ALERT, x=thing), w.one_of(rng, w.COUNT, x=thing), w.one_of(rng, w.GONE, x=thing))
+    script.ask(0.0, asked[int(rng.integers(3))])
+    if rng.random() < 0.8:
+        _comings(stage, ("nobody",), 0.0, 0.0, (thing,))
+
+
+def _glimpses(stage: Stage, script: Script) -> None:
+    """Dense labels: another scene each second, and a question about it. What seeing is learned from."""
+    rng = stage.rng
+    for second in range(stage.seconds):
+        t = float(second)
+        for _ in range(int(rng.choice((0, 1, 1, 2, 2, 3)))):
+            kind = rng.random()
+            if kind < 0.15:
+                stage.number(str(rng.integers(10)), t, t + 1, at_once=True)
+            else:
+                thing = str(rng.choice(stage.world.strangers)) if kind < 0.3 else _pick(stage)
+                stage.enter(thing, t, t + 1, at_once=True)
+        seen = [thing for thing in stage.at(t) if thing in CLASSES or thing.isdigit()]
+        things = [thing for thing in seen if thing in CLASSES]
+        if rng.random() < 0.7:
+            script.ask(t, w.one_of(rng, w.NOW))
+            script.say(t, w.listed(seen), *(seen or ["nothing"]))
+        else:
+            thing = str(rng.choice(things)) if things and rng.random() < 0.5 else _pick(stage)
+            script.ask(t, w.one_of(rng, w.IS_THERE, x=thing))
+            script.say(t, (w.THERE if thing in seen else w.NOT_THERE).format(x=thing), "yes" if thing in seen else "no")
+
+
+@dataclass(frozen=True)
+class Family:
+    write: Callable[[Stage, Script], None]
+    capability: Capability
+    share: float
+
+
+FAMILIES: dict[str, Family] = {
+    "alert": Family(_alert, "monitoring", 0.18),
+    "either": Family(_either, "monitoring", 0.06),
+    "greet": Family(_greet, "greeting", 0.05),
+    "gone": Family(_gone, "monitoring", 0.06),
+    "count": Family(_count, "counting", 0.12),
+    "read": Family(_read, "reading", 0.08),
+    "find": Family(_find, "reading", 0.05),
+    "remind": Family(_remind, "time", 0.10),
+    "every": Family(_every, "time", 0.06),
+    "comment": Family(_comment, "commentary", 0.07),
+    "memory": Family(_memory, "memory", 0.06),
+    "now": Family(_now, "memory", 0.03),
+    "delegate": Family(_delegate, "delegation", 0.05),
+    "quiet": Family(_quiet, "monitoring", 0.03),
+    SEE: Family(_glimpses, "memory", 0.0),
+}

@@ -1,0 +1,133 @@
+"""Rows in the order of their numbers, made by worker processes while the model learns: item n is always the same one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+from joyvl_app.evals.render.film import looks
+from joyvl_app.train.encoding import Encoder, Row
+from joyvl_app.train.episodes import episode
+from joyvl_app.train.families import SEE
+from joyvl_app.train.loss import Weights
+from joyvl_app.train.worlds import Kind
+
+_AHEAD = 16  # items that a worker may be ahead
+_LATER = 0.3  # share of rendered episodes that play later in a session, where time markers are larger
+_LATEST = 40  # chunks
+
+
+class Items(Protocol):
+    """A numbered source of rows; `fetch` raises BadInput for an item that is of no use."""
+
+    def fetch(self, number: int) -> list[Row]: ...
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What a worker needs to encode: the checkpoint's folder and the weights."""
+
+    folder: str
+    weights: Weights
+    max_pixels: int = 262_144
+
+    def encoder(self) -> Encoder:
+        from joyvl_app.train.loading import load_encoder
+
+        return load_encoder(Path(self.folder), self.max_pixels)
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """Episodes of a world, without end; `family` names one, `seed` is where the numbers begin."""
+
+    spec: Spec
+    kind: Kind = "train"
+    family: str | None = None
+    seed: int = 0
+
+    @cached_property
+    def _encoder(self) -> Encoder:
+        return self.spec.encoder()
+
+    def fetch(self, number: int) -> list[Row]:
+        made = episode(self.kind, self.seed + number, self.family)
+        images = list(looks(made.play, range(made.talk.seconds)))
+        rows = self._encoder.rows(made.talk, images, self.spec.weights, _start(made.talk.family, self.seed + number))
+        if made.talk.family != SEE:
+            return rows
+        return [replace(row, cells=self._encoder.cells(made.there, row)) for row in rows]
+
+
+def _start(family: str, seed: int) -> float:
+    """When an episode begins: some play in a later chunk, but not those that must know when they were asked."""
+    if family in ("every", "remind", SEE) or (seed * 2_654_435_761 % 1_000) / 1_000 >= _LATER:
+        return 0.0
+    return float(100 * (1 + seed % _LATEST))
+
+
+class Feed:
+    """Iterates over `items` from number `start` on, every `stride`-th; `waited`: the seconds that it kept its reader waiting."""
+
+    def __init__(self, items: Items, start: int, workers: int, stride: int = 1) -> None:
+        self._items, self._start, self._workers, self._stride = items, start, workers, stride
+        self.waited = 0.0
+
+    def __iter__(self) -> Iterator[tuple[int, list[Row]]]:
+        made = iter(self._made())
+        while True:
+            began = time.perf_counter()
+            try:
+                number, rows = next(made)
+            except StopIteration:
+                return
+            self.waited += time.perf_counter() - began
+            yield number, rows
+
+    def _made(self) -> Any:
+        from torch.utils.data import DataLoader
+
+        options: dict[str, Any] = {}
+        if self._workers:
+            options = {"prefetch_factor": _AHEAD, "multiprocessing_context": "spawn", "persistent_workers": True}
+        numbers: Any = _Numbers(self._start, self._stride)
+        fetching: Any = _Fetching(self._items)
+        return DataLoader(fetching, batch_size=None, sampler=numbers, num_workers=self._workers, **options)
+
+
+class _Numbers:
+    def __init__(self, start: int, stride: int) -> None:
+        self._start, self._stride = start, stride
+
+    def __iter__(self) -> Iterator[int]:
+        number = self._start
+        while True:
+            yield number
+            number += self._stride
+
+
+class _Fetching:
+    """What DataLoader calls a dataset."""
+
+    def __init__(self, items: Items) -> None:
+        self._items = items
+
+    def __getitem__(self, number: int) -> tuple[int, list[Row]]:
+        return number, self._items.fetch(number)
+
+    def __len__(self) -> int:
+        return 1 << 62
+
+
+def grouped(feed: Feed, tokens: int) -> Iterator[tuple[int, Sequence[Row]]]:
+    """Whole items until they hold at least `tokens`: one step's rows, and the number of the last item."""
+    rows: list[Row] = []
+    for number, made in feed:
+        rows += made
+        if sum(row.tokens for row in rows) >= tokens:
+            yield number, rows
+            rows = []

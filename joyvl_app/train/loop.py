@@ -1,0 +1,184 @@
+"""The loop that all phases share: steps of so many tokens, states that a kill cannot tear, and the same run when resumed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from joyvl_app.deciders.vlm.checkpoint import PROMPT, Checkpoint
+from joyvl_app.deciders.vlm.inputs import Patches
+from joyvl_app.errors import BadInput, ProviderFailed
+from joyvl_app.train.encoding import Row
+from joyvl_app.train.feeding import Feed, Items, grouped
+from joyvl_app.train.loss import weighted_loss
+from joyvl_app.train.meter import Meter
+from joyvl_app.train.packing import Pack, logits_of, packed, packs, prepare
+
+_MOST_BAD = 5  # steps in a row whose loss is not a number
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """`steps` of at least `tokens` each; the rate rises over `warmup` steps, stays, falls to 0 over the last share `decay`."""
+
+    steps: int
+    tokens: int = 8_192
+    rate: float = 1e-3
+    warmup: int = 50
+    decay: float = 0.2
+    weight_decay: float = 0.05
+    clip: float = 1.0
+    pack: int = 8_192  # tokens that go through the model at once
+    save_every: int = 100
+    workers: int = 1
+
+    def factor(self, step: int) -> float:
+        falling = max(1, int(self.decay * self.steps))
+        return min(1.0, (step + 1) / max(1, self.warmup), max(0.0, (self.steps - step) / falling))
+
+
+@dataclass
+class Progress:
+    """Where a run stands: steps done, the next item, and what was seen so far."""
+
+    step: int = 0
+    item: int = 0
+    tokens: int = 0
+    seconds: int = 0  # of video
+    skipped: int = 0
+
+
+class Run:
+    """One phase on one checkpoint; everything it writes lies in `folder`."""
+
+    def __init__(self, checkpoint: Checkpoint, folder: Path, schedule: Schedule, accelerator: Any, max_pixels: int) -> None:
+        self.schedule, self.folder, self.accelerator = schedule, folder, accelerator
+        self._checkpoint, self.progress = checkpoint, Progress()
+        prepare(checkpoint.model)
+        self.patches = Patches(checkpoint.image_processor, max_pixels, accelerator.device)
+        learned = [weight for weight in checkpoint.model.parameters() if weight.requires_grad]
+        optimizer = torch.optim.AdamW(_decaying(learned, schedule.weight_decay), lr=schedule.rate, betas=(0.9, 0.98))
+        rates = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule.factor)
+        self.model, self._optimizer, self._rates = accelerator.prepare(checkpoint.model, optimizer, rates)
+        self._bad = 0
+
+    # --- learning ------------------------------------------------------------------------------------------------------
+
+    def learn(self, items: Items, told: Callable[[dict[str, Any]], None]) -> None:
+        """Until the schedule's last step. Raises ProviderFailed when the loss stays not a number."""
+        world, rank = self.accelerator.num_processes, self.accelerator.process_index
+        feed = Feed(items, self.progress.item + rank, self.schedule.workers, world)
+        if self.progress.step >= self.schedule.steps:
+            return
+        meter = Meter(self._checkpoint.model, self.accelerator.device)
+        for number, rows in grouped(feed, max(1, self.schedule.tokens // world)):
+            began = time.perf_counter()
+            loss = self.step(rows)
+            self.progress.item = number + 1 - rank
+            done = {**asdict(self.progress), "steps": self.schedule.steps, "loss": loss, "rate": self._rates.get_last_lr()[0]}
+            told(done | meter.measure(rows, time.perf_counter() - began, feed.waited, self.schedule.steps - self.progress.step))
+            feed.waited = 0.0
+            if self.progress.step % self.schedule.save_every == 0 or self.progress.step == self.schedule.steps:
+                self.save()
+            if self.progress.step >= self.schedule.steps:
+                return
+
+    def step(self, rows: Sequence[Row]) -> float:
+        """One step over all rows, in as many packs as needed; its loss."""
+        parts = [packed(part, self.patches, self.accelerator.device) for part in packs(rows, self.schedule.pack)]
+        amounts = [self.amount(part) for part in parts]
+        loss = 0.0
+        for part, amount in zip(parts, amounts, strict=True):
+            share = amount / sum(amounts)
+            with self.accelerator.autocast():
+                one = self.loss(part) * share
+            self.accelerator.backward(one)
+            loss += float(one.detach())
+        self._apply(loss)
+        self.progress.step += 1
+        self.progress.tokens += sum(part.tokens for part in parts)
+        self.progress.seconds += sum(part.seconds for part in parts)
+        return loss
+
+    def amount(self, pack: Pack) -> float:
+        """How much of a step's loss this pack is."""
+        return float(pack.weights.sum())
+
+    def loss(self, pack: Pack) -> Tensor:
+        return weighted_loss(logits_of(self.model, pack, pack.learned), pack.targets, pack.weights)
+
+    def pass_over(self) -> float:
+        """A step that nothing could be learned from."""
+        self._rates.step()
+        self.progress.step += 1
+        return 0.0
+
+    def _apply(self, loss: float) -> None:
+        norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.schedule.clip)
+        good = loss == loss and bool(torch.isfinite(torch.as_tensor(norm)))
+        if good:
+            self._optimizer.step()
+        self._optimizer.zero_grad()
+        self._rates.step()
+        self._bad = 0 if good else self._bad + 1
+        self.progress.skipped += not good
+        if self._bad >= _MOST_BAD:
+            raise ProviderFailed(
+                f"The loss has not been a number for {self._bad} steps, up to step {self.progress.step}. The last whole state "
+                f"is in {self.folder}; go on from it with a smaller --rate."
+            )
+
+    # --- states --------------------------------------------------------------------------------------------------------
+
+    def save(self) -> None:
+        """A whole state under its final name, or none: written beside, then renamed. Raises BadInput when the disk is full."""
+        target = self.folder / f"state-{self.progress.step:07d}"
+        part = target.with_suffix(".part")
+        try:
+            shutil.rmtree(part, ignore_errors=True)
+            self.accelerator.save_state(str(part), safe_serialization=False)
+            (part / "progress.json").write_text(json.dumps(asdict(self.progress)), encoding="utf-8")
+            shutil.rmtree(target, ignore_errors=True)
+            part.rename(target)
+        except (OSError, RuntimeError) as error:  # torch tells a full disk as a RuntimeError
+            raise BadInput(f"Cannot write to {self.folder}: {error}. The state before this one is whole.") from error
+        for old in sorted(self.folder.glob("state-*"))[:-1]:
+            if old != target:
+                shutil.rmtree(old, ignore_errors=True)
+
+    def resume(self) -> bool:
+        """Go on from the newest whole state; False when there is none."""
+        states = [path for path in sorted(self.folder.glob("state-*")) if (path / "progress.json").is_file()]
+        if not states:
+            return False
+        self.accelerator.load_state(str(states[-1]))
+        self.progress = Progress(**json.loads((states[-1] / "progress.json").read_text(encoding="utf-8")))
+        return True
+
+    def export(self, target: Path, system: str) -> Path:
+        """The checkpoint as the app loads it: whole weights (LoRA's are merged), tokenizer, pictures' sizes, the system turn."""
+        model = self.accelerator.unwrap_model(self.model)
+        model = model.merge_and_unload() if hasattr(model, "merge_and_unload") else model
+        model.config.get_text_config()._attn_implementation = "sdpa"
+        model.save_pretrained(target)
+        self._checkpoint.tokenizer.save_pretrained(target)
+        self._checkpoint.image_processor.save_pretrained(target)
+        if system:
+            (target / PROMPT).write_text(system + "\n", encoding="utf-8")
+        return target
+
+
+def _decaying(weights: Sequence[Any], decay: float) -> list[dict[str, Any]]:
+    """Matrices decay, vectors do not."""
+    return [
+        {"params": [weight for weight in weights if weight.ndim >= 2], "weight_decay": decay},
+        {"params": [weight for weight in weights if weight.ndim < 2], "weight_decay": 0.0},
+    ]

@@ -1,0 +1,59 @@
+"""How fast a run learns: tokens and seconds of video a second, how busy the device is, memory, and on a GPU its utilisation."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import psutil
+import torch
+
+from joyvl_app.train.encoding import Row
+
+# Dense bf16 peak in operations a second, by a part of the device's name (the makers' data sheets).
+_PEAKS = {"H200": 989e12, "H100 PCIe": 756e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "L4": 121e12, "4090": 165e12}
+_FORTH_AND_BACK = 6  # operations for each weight and token: two forward, four backward
+
+
+class Meter:
+    """Measures step by step; the time left comes from the steps of this process alone."""
+
+    def __init__(self, model: Any, device: torch.device) -> None:
+        self._device, self._steps, self._began = device, 0, time.perf_counter()
+        vision = sum(weight.numel() for name, weight in model.named_parameters() if ".visual." in name)
+        whole = sum(weight.numel() for weight in model.parameters())
+        self._weights = (whole - vision, vision)
+        self._patches = model.config.vision_config.spatial_merge_size**2
+        self._image = int(model.config.image_token_id)
+
+    def measure(self, rows: Sequence[Row], busy: float, waited: float, left: int) -> dict[str, Any]:
+        """Of a step over `rows` that took `busy` seconds after `waited` seconds without work."""
+        self._steps += 1
+        tokens, took = sum(row.tokens for row in rows), busy + waited
+        figures = {
+            "tokens_s": round(tokens / took),
+            "video_s": round(sum(len(row.decisions) for row in rows) / took, 1),
+            "busy": round(busy / took, 3),
+            "left_s": round(left * (time.perf_counter() - self._began) / self._steps),
+            "memory_mb": self._memory() >> 20,
+        }
+        peak = self._peak()
+        return figures | ({"utilisation": round(self._operations(rows) / took / peak, 3)} if peak else {})
+
+    def _memory(self) -> int:
+        if self._device.type == "cuda":
+            return int(torch.cuda.max_memory_allocated(self._device))
+        return int(psutil.Process().memory_info().rss)
+
+    def _peak(self) -> float:
+        if self._device.type != "cuda":
+            return 0.0
+        name = torch.cuda.get_device_name(self._device)
+        return next((peak for part, peak in _PEAKS.items() if part in name), 0.0)
+
+    def _operations(self, rows: Sequence[Row]) -> float:
+        """Of the weights alone: attention and a second forward pass (gradient checkpointing) do not count as useful work."""
+        seen = sum(int((row.ids == self._image).sum()) for row in rows) * self._patches
+        language, vision = self._weights
+        return float(_FORTH_AND_BACK * (language * sum(row.tokens for row in rows) + vision * seen))

@@ -1,0 +1,146 @@
+"""Many rows in one sequence without padding: each attends to itself alone, and pictures of one size are a batch for vision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from types import MethodType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
+from transformers import AttentionInterface
+
+from joyvl_app.deciders.vlm.inputs import Patches
+from joyvl_app.train.encoding import Row
+
+ATTENTION = "joyvl_packed"
+_SHORT = 512  # tokens
+
+
+@dataclass(frozen=True, eq=False)
+class Pack:
+    """`ids` (1, n), `positions` (3, 1, n), pictures' tensors, the rows' lengths; `targets` and `weights` (k,) belong to the
+    places `learned` (k,), each of which foresees the token after it."""
+
+    ids: Tensor
+    positions: Tensor
+    pictures: dict[str, Tensor]
+    lengths: tuple[int, ...]
+    learned: Tensor
+    targets: Tensor
+    weights: Tensor
+    seconds: int
+    cells: Tensor | None = None  # (vision tokens,)
+
+    @property
+    def tokens(self) -> int:
+        return int(self.ids.shape[1])
+
+
+def packs(rows: Iterable[Row], most_tokens: int) -> Iterator[list[Row]]:
+    """Rows in their order, as many as fit into `most_tokens` (a longer one goes alone)."""
+    pack: list[Row] = []
+    for row in rows:
+        if pack and sum(r.tokens for r in pack) + row.tokens > most_tokens:
+            yield pack
+            pack = []
+        pack.append(row)
+    if pack:
+        yield pack
+
+
+def packed(rows: Sequence[Row], patches: Patches, device: torch.device) -> Pack:
+    """Rows as one sequence on the device."""
+    ids = np.concatenate([row.ids for row in rows])
+    weights = np.concatenate([row.weights for row in rows])
+    places = np.nonzero(weights)[0]
+    cells = [torch.from_numpy(row.cells.reshape(-1)) for row in rows if row.cells is not None]
+    pictures = patches([image for row in rows for image in row.images])
+    return Pack(
+        torch.from_numpy(ids)[None].to(device),
+        torch.from_numpy(np.concatenate([row.positions for row in rows], axis=1))[:, None].to(device),
+        {name: part.to(device) for name, part in pictures.items()},
+        tuple(row.tokens for row in rows),
+        torch.from_numpy(places - 1).to(device),
+        torch.from_numpy(ids[places]).to(device),
+        torch.from_numpy(weights[places]).to(device),
+        sum(len(row.decisions) for row in rows),
+        torch.cat(cells).to(device) if len(cells) == len(rows) else None,
+    )
+
+
+def logits_of(model: Any, pack: Pack, places: Tensor, seen: Any = None) -> Tensor:
+    """(places, vocabulary): what the model foresees after each place. The model must have been `prepare`d; `seen` are its image
+    features where they are known already.
+    """
+    shown = pack.pictures if seen is None else {"mm_encoder_outputs": {"image": seen}}
+    output = model(
+        input_ids=pack.ids, position_ids=pack.positions, use_cache=False, logits_to_keep=places, segments=pack.lengths, **shown,
+    )  # fmt: skip
+    logits: Tensor = output.logits[0]
+    return logits
+
+
+def prepare(model: Any) -> None:
+    """Give a Qwen3-VL model the attention of packs, in language and in vision."""
+    model.config.get_text_config()._attn_implementation = ATTENTION
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    for block in base.model.visual.blocks:
+        block.attn.forward = MethodType(_see, block.attn)
+
+
+def _attend(
+    module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Any, scaling: float | None = None,
+    segments: Sequence[int] = (), **rest: Any,
+) -> tuple[Tensor, None]:  # fmt: skip
+    """`query` (1, heads, n, head_dim) → (1, n, heads, head_dim), causal within each segment; without any, within the whole."""
+    parts = [torch.split(part, list(segments or query.shape[2:3]), dim=2) for part in (query, key, value)]
+    outputs = [_mix(q, k, v, scaling, causal=True) for q, k, v in zip(*parts, strict=True)]
+    return torch.cat(outputs, dim=2).transpose(1, 2), None
+
+
+def _see(self: Any, hidden_states: Tensor, cu_seqlens: Tensor, position_embeddings: tuple[Tensor, Tensor], **rest: Any) -> Tensor:
+    """Attention of the vision tower: runs of pictures of one size are one batch."""
+    from transformers.models.qwen3_vl.modeling_qwen3_vl import apply_rotary_pos_emb_vision
+
+    length = hidden_states.shape[0]
+    query, key, value = self.qkv(hidden_states).reshape(length, 3, self.num_heads, -1).permute(1, 0, 2, 3).unbind(0)
+    query, key = apply_rotary_pos_emb_vision(query, key, *position_embeddings)
+    outputs, start = [], 0
+    for size, count in _runs(cu_seqlens):
+        part = slice(start, start + size * count)
+        q, k, v = (x[part].unflatten(0, (count, size)).transpose(1, 2) for x in (query, key, value))
+        outputs.append(_mix(q, k, v, self.scaling, causal=False).transpose(1, 2).reshape(size * count, -1))
+        start += size * count
+    projected: Tensor = self.proj(torch.cat(outputs))
+    return projected
+
+
+def _mix(query: Tensor, key: Tensor, value: Tensor, scale: float | None, causal: bool) -> Tensor:
+    """Attention over (batch, heads, n, head_dim). On a CPU the fused kernel's way back is several times slower for short rows."""
+    length, shared = query.shape[2], query.shape[1] // key.shape[1]
+    if query.device.type != "cpu" or length > _SHORT:
+        return scaled_dot_product_attention(query, key, value, is_causal=causal, scale=scale, enable_gqa=shared > 1)
+    if shared > 1:
+        key, value = (part.repeat_interleave(shared, dim=1) for part in (key, value))
+    scores = (query * (scale or query.shape[-1] ** -0.5)) @ key.transpose(-1, -2)
+    if causal:
+        scores = scores + torch.full((length, length), float("-inf"), dtype=scores.dtype).triu(1)
+    return scores.softmax(-1) @ value
+
+
+def _runs(ends: Tensor) -> list[tuple[int, int]]:
+    """(patches of a picture, how many of them in a row)."""
+    runs: list[tuple[int, int]] = []
+    for size in ends.diff().tolist():
+        if runs and runs[-1][0] == size:
+            runs[-1] = (size, runs[-1][1] + 1)
+        else:
+            runs.append((size, 1))
+    return runs
+
+
+AttentionInterface.register(ATTENTION, _attend)

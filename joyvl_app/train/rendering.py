@@ -1,0 +1,68 @@
+"""Episodes as files: videos, released-format annotations and case files, for `data convert`, `eval` and `watch`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from joyvl_app.errors import BadInput
+from joyvl_app.evals.render.film import film
+from joyvl_app.train.episodes import Episode, episode
+from joyvl_app.train.staging import enlarged
+from joyvl_app.train.talks import Line
+from joyvl_app.train.worlds import Kind
+
+_FPS = 4
+
+
+def render(kind: Kind, seeds: Sequence[int], family: str | None, out: Path, processes: int, told: Callable[[str], None]) -> Path:
+    """Write `videos/`, `cases/` and `annotations.json` (which it returns). Raises BadInput when nothing can be written."""
+    try:
+        for name in ("videos", "cases"):
+            (out / name).mkdir(parents=True, exist_ok=True)
+        annotations = []
+        with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+            for annotation in pool.map(partial(_write, kind, family, out), seeds, chunksize=4):
+                annotations.append(annotation)
+                told(annotation["video_name"])
+        path = out / "annotations.json"
+        path.write_text(json.dumps(annotations, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"Cannot write to {out}: {error.strerror or error}.") from error
+    return path
+
+
+def _write(kind: Kind, family: str | None, out: Path, seed: int) -> dict[str, Any]:
+    made = episode(kind, seed, family)
+    video = out / "videos" / f"{made.talk.id}.mp4"
+    play = enlarged(made.play).model_copy(update={"fps": _FPS})
+    film(play, out / "videos").replace(video)
+    case = {
+        "split": "test" if kind != "train" else "dev",
+        "clip": {"file": f"../videos/{video.name}", "footage": "rendered", "source": f"rendered, seed {seed}"},
+        "cases": [made.case.model_dump(mode="json", exclude_defaults=True)],
+    }
+    (out / "cases" / f"{made.talk.id}.yaml").write_text(
+        yaml.safe_dump(case, sort_keys=False, allow_unicode=True), encoding="utf-8"
+    )
+    return annotation_of(made, f"videos/{video.name}")
+
+
+def annotation_of(made: Episode, video: str) -> dict[str, Any]:
+    """In the released format; `result` is ours."""
+    talk = made.talk
+    return {
+        "video_name": Path(video).name, "video_path": video, "task_type": talk.family, "source": "rendered",
+        "question": _lines(talk.questions), "response": _lines(talk.responses), "result": _lines(talk.results),
+    }  # fmt: skip
+
+
+def _lines(lines: Sequence[Line]) -> list[dict[str, str]]:
+    return [{"content": line.text, "time": f"{line.t:g}"} for line in lines]

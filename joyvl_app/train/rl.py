@@ -1,0 +1,162 @@
+"""Group-relative policy optimisation on answer-centred windows, from an SFT model: the same loop, another loss.
+
+For each window a group of futures is drawn from the model as it is; what a future is worth beyond its group's mean, over the
+group's spread, weighs the tokens that were drawn in it. A term keeps the model near the one that it began from (k3 estimate).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from joyvl_app.deciders.vlm.checkpoint import Checkpoint
+from joyvl_app.deciders.vlm.engine import Engine
+from joyvl_app.train.encoding import Encoder, Row
+from joyvl_app.train.episodes import episode
+from joyvl_app.train.loading import load_encoder
+from joyvl_app.train.loop import Run, Schedule
+from joyvl_app.train.packing import ATTENTION, Pack, logits_of
+from joyvl_app.train.rollouts import Rollout, roll_out
+from joyvl_app.train.sft import Curve, Plan, Told, open_run
+from joyvl_app.train.windows import Window, window_of
+
+_LEAST_SPREAD = 1e-3  # of a group's rewards, below which nothing can be learned from it
+
+
+@dataclass(frozen=True)
+class Policy:
+    """`windows` a step, `group` futures of each; `kl` weighs the distance to the first model."""
+
+    model: str
+    out: Path
+    steps: int
+    windows: int = 8
+    group: int = 8
+    rate: float = 5e-5
+    kl: float = 0.05
+    warmup: int = 10
+    seed: int = 0
+    save_every: int = 25
+    max_pixels: int = 262_144
+    device: str = "auto"
+
+    def plan(self) -> Plan:
+        schedule = Schedule(self.steps, rate=self.rate, warmup=self.warmup, save_every=self.save_every, weight_decay=0.0)
+        return Plan(self.model, self.out, seed=self.seed, schedule=schedule, max_pixels=self.max_pixels, device=self.device)
+
+
+def reinforce(policy: Policy, told: Told) -> Path:
+    """Run the phase, going on where it stopped; returns the exported checkpoint's folder. Raises as `sft.train` does."""
+    from accelerate import Accelerator
+
+    plan = policy.plan()
+    accelerator = Accelerator(cpu=policy.device == "cpu")
+    run, system = open_run(plan, accelerator, PolicyRun)
+    assert isinstance(run, PolicyRun)
+    run.begin(policy)
+    curve = Curve(plan.out, run.progress.step, accelerator.is_main_process)
+    while run.progress.step < policy.steps:
+        line = run.improve()
+        curve.add(line)
+        told(line)
+        if run.progress.step % policy.save_every == 0 or run.progress.step == policy.steps:
+            run.save()
+    return run.export(plan.out / "model", system)
+
+
+class PolicyRun(Run):
+    """A run whose rows are its own futures, and whose weights are advantages."""
+
+    _policy: Policy
+    _engine: Engine
+    _encoder: Encoder
+    _first: Any
+
+    def begin(self, policy: Policy) -> None:
+        checkpoint: Checkpoint = self._checkpoint
+        self._policy = policy
+        self._first = _first_model(policy, self.accelerator.device)
+        self._engine = Engine(replace(checkpoint, model=self.accelerator.unwrap_model(self.model)), policy.max_pixels)
+        self._encoder = load_encoder(policy.out / "parts", policy.max_pixels)
+        self._read_packs()
+
+    def _read_packs(self) -> None:
+        """The engine reads streams, learning reads packs; the weights are the same."""
+        self._engine.model.config.get_text_config()._attn_implementation = ATTENTION
+
+    def improve(self) -> dict[str, Any]:
+        """One step: draw, judge, learn; a line for the curve."""
+        policy = self._policy
+        world, rank = self.accelerator.num_processes, self.accelerator.process_index
+        number = policy.seed + self.progress.item * world + rank * policy.windows
+        rng = np.random.default_rng((9, number))
+        windows = [window_of(episode("train", number + n), rng) for n in range(policy.windows)]
+        self._engine.model.eval()
+        groups = roll_out(self._engine, self._encoder, windows, policy.group, random.Random(number))
+        self.model.train()
+        self._read_packs()
+        rows = [row for group in groups for row in advantages(group)]
+        loss = self.step(rows) if rows else self.pass_over()
+        self.progress.item += policy.windows
+        return {
+            **asdict(self.progress), "steps": policy.steps, "loss": loss, "rate": self._rates.get_last_lr()[0],
+            **_summary(windows, groups), "informative": sum(1 for group in groups if advantages(group)) / len(groups),
+        }  # fmt: skip
+
+    def amount(self, pack: Pack) -> float:
+        return float(pack.weights.numel())
+
+    def loss(self, pack: Pack) -> Tensor:
+        chosen = _log_probabilities(logits_of(self.model, pack, pack.learned), pack.targets)
+        with torch.no_grad():
+            before = _log_probabilities(logits_of(self._first, pack, pack.learned), pack.targets)
+        apart = before - chosen
+        distance = apart.exp() - apart - 1
+        return (self._policy.kl * distance - pack.weights * chosen).mean()
+
+
+def advantages(group: Sequence[Rollout]) -> list[Row]:
+    """Rows whose weights are their advantage in the group; none where all were worth the same."""
+    rewards = np.array([rollout.reward for rollout in group])
+    spread = float(rewards.std())
+    if spread < _LEAST_SPREAD:
+        return []
+    worth = (rewards - rewards.mean()) / spread
+    return [
+        replace(rollout.row, weights=(rollout.row.weights * value).astype(np.float32))
+        for rollout, value in zip(group, worth, strict=True)
+        if abs(value) > _LEAST_SPREAD
+    ]
+
+
+def _log_probabilities(logits: Tensor, targets: Tensor) -> Tensor:
+    return torch.log_softmax(logits.float(), dim=-1).gather(1, targets[:, None])[:, 0]
+
+
+def _summary(windows: Sequence[Window], groups: Sequence[Sequence[Rollout]]) -> dict[str, float]:
+    """What shows reward hacking: how much is said, how long it is, beside the reward."""
+    rollouts = [rollout for group in groups for rollout in group]
+    seconds = sum((window.last - window.first) * len(group) for window, group in zip(windows, groups, strict=True))
+    said = [text for rollout in rollouts for _, text in rollout.said]
+    return {
+        "reward": float(np.mean([rollout.reward for rollout in rollouts])),
+        "said_s": len(said) / seconds,
+        "characters": float(np.mean([len(text) for text in said])) if said else 0.0,
+    }
+
+
+def _first_model(policy: Policy, device: torch.device) -> Any:
+    """The model that the phase began from, which never changes."""
+    from joyvl_app.train.loading import load_model
+    from joyvl_app.train.packing import prepare
+
+    model = load_model(policy.model).model.to(device).eval().requires_grad_(False)
+    prepare(model)
+    return model

@@ -1,0 +1,161 @@
+"""Supervised fine-tuning: a checkpoint learns when to speak, from shards or from rendered episodes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from joyvl_app.deciders.vlm.checkpoint import PROMPT, Checkpoint
+from joyvl_app.errors import BadInput, MissingPart
+from joyvl_app.train.feeding import Items, Rendered, Spec
+from joyvl_app.train.loading import add_actions, load_model, system_of
+from joyvl_app.train.loop import Run, Schedule
+from joyvl_app.train.loss import Weights
+from joyvl_app.train.sources import Shards
+from joyvl_app.train.worlds import Kind
+
+_TARGETS = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One phase: from which checkpoint, on what, into which folder. `data` names a folder of shards; without it episodes are
+    rendered (`family` names one kind of them). `lora` is a rank, 0 trains all weights; `precision` is no or bf16.
+    """
+
+    model: str
+    out: Path
+    data: Path | None = None
+    family: str | None = None
+    kind: Kind = "train"
+    seed: int = 0
+    weights: Weights = field(default_factory=Weights)
+    schedule: Schedule = field(default_factory=lambda: Schedule(steps=1_000))
+    lora: int = 0
+    precision: str = "no"
+    checkpointing: bool = False
+    max_pixels: int = 262_144
+    device: str = "auto"
+
+    def describe(self) -> dict[str, Any]:
+        """What must be the same when a run goes on: all but how fast it is made."""
+        told = asdict(self) | {"out": "", "data": str(self.data or "")}
+        for name in ("workers", "pack", "save_every"):
+            del told["schedule"][name]
+        return told
+
+
+Told = Callable[[dict[str, Any]], None]
+
+
+def train(plan: Plan, told: Told, kind: type[Run] = Run) -> Path:
+    """Run the phase, going on where an earlier run of the same plan stopped; returns the exported checkpoint's folder.
+
+    Raises BadInput (data, folder, disk), MissingPart (PEFT) or ProviderFailed (the loss is not a number).
+    """
+    from accelerate import Accelerator
+
+    accelerator = Accelerator(cpu=plan.device == "cpu", mixed_precision=plan.precision)
+    run, system = open_run(plan, accelerator, kind)
+    curve = Curve(plan.out, run.progress.step, accelerator.is_main_process)
+
+    def tell(line: dict[str, Any]) -> None:
+        curve.add(line)
+        told(line)
+
+    run.learn(items_of(plan), tell)
+    return run.export(plan.out / "model", system)
+
+
+def open_run(plan: Plan, accelerator: Any, kind: type[Run] = Run) -> tuple[Run, str]:
+    """The run, resumed where there is a state, and the system turn that its model is used with."""
+    checkpoint = load_model(plan.model)
+    _claim(plan)
+    add_actions(checkpoint)
+    system = system_of(Path(plan.model))
+    _write_parts(checkpoint, plan.out / "parts", system)
+    if plan.checkpointing:
+        checkpoint.model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    if plan.lora:
+        checkpoint = _with_lora(checkpoint, plan.lora)
+    run = kind(checkpoint, plan.out, plan.schedule, accelerator, plan.max_pixels)
+    run.resume()
+    return run, system
+
+
+def items_of(plan: Plan) -> Items:
+    spec = Spec(str(plan.out / "parts"), plan.weights, plan.max_pixels)
+    if plan.data is None:
+        return Rendered(spec, plan.kind, plan.family, plan.seed)
+    shards = Shards(spec, str(plan.data), plan.seed)
+    shards.check()
+    return shards
+
+
+def _claim(plan: Plan) -> None:
+    """A folder belongs to one plan. Raises BadInput when it holds another's."""
+    note = plan.out / "plan.json"
+    wanted = json.loads(json.dumps(plan.describe(), default=str))
+    try:
+        plan.out.mkdir(parents=True, exist_ok=True)
+        present = json.loads(note.read_text(encoding="utf-8")) if note.exists() else wanted
+        if present != wanted:
+            changed = sorted(name for name in wanted if present.get(name) != wanted[name])
+            raise BadInput(f"{plan.out} holds a run with another {', '.join(changed)}. Name a new folder, or the old settings.")
+        note.write_text(json.dumps(wanted, indent=1), encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise BadInput(f"Cannot write to {plan.out}: {error}.") from error
+
+
+def _write_parts(checkpoint: Checkpoint, folder: Path, system: str) -> None:
+    """What the workers encode with: all of the checkpoint but its weights."""
+    checkpoint.model.config.save_pretrained(folder)
+    checkpoint.tokenizer.save_pretrained(folder)
+    checkpoint.image_processor.save_pretrained(folder)
+    if system:
+        (folder / PROMPT).write_text(system + "\n", encoding="utf-8")
+
+
+def _with_lora(checkpoint: Checkpoint, rank: int) -> Checkpoint:
+    try:
+        from peft import LoraConfig, get_peft_model
+    except ImportError as error:
+        raise MissingPart("LoRA needs: pip install peft") from error
+    from dataclasses import replace
+
+    from joyvl_app.dialect.tokens import DELEGATION, RESPONSE, SILENCE
+
+    actions = checkpoint.tokenizer.convert_tokens_to_ids([SILENCE, RESPONSE, DELEGATION])
+    config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=_TARGETS, trainable_token_indices={"embed_tokens": actions})
+    return replace(checkpoint, model=get_peft_model(checkpoint.model, config))
+
+
+class Curve:
+    """`curve.jsonl`: a line a step; what a resumed run does again is cut off first."""
+
+    def __init__(self, folder: Path, step: int, writes: bool = True) -> None:
+        self._path, self._writes = folder / "curve.jsonl", writes
+        if writes and self._path.exists():
+            lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
+            kept = [line for line in lines if _step(line) <= step]
+            self._path.write_text("".join(kept), encoding="utf-8")
+
+    def add(self, line: dict[str, Any]) -> None:
+        """Raises BadInput when the disk is full."""
+        if not self._writes:
+            return
+        try:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+        except OSError as error:
+            raise BadInput(f"Cannot write {self._path}: {error.strerror}.") from error
+
+
+def _step(line: str) -> float:
+    try:
+        return float(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):  # torn by a kill
+        return float("inf")

@@ -1,0 +1,121 @@
+"""Clips as Parquet shards: a talk and one JPEG a second each, a clip to a row group, so that any one can be read alone.
+
+Columns: id, family, talk (JSON), frames (list of JPEG). A shard without its footer is torn and is told as such.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image as Pillow
+
+from joyvl_app.domain import Image
+from joyvl_app.errors import BadInput
+from joyvl_app.train.talks import Line, Talk
+
+_QUALITY = 92
+_OPEN = 16  # shards kept open
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """A talk and its pictures as JPEG, one a second."""
+
+    talk: Talk
+    frames: tuple[bytes, ...]
+
+    def images(self) -> list[Image]:
+        """Raises BadInput naming the frame that is damaged or missing."""
+        if len(self.frames) < self.talk.seconds:
+            raise BadInput(f"clip {self.talk.id}: frame {len(self.frames)} of {self.talk.seconds} is missing")
+        return [_decoded(self.talk.id, number, frame) for number, frame in enumerate(self.frames)]
+
+
+def jpeg(image: Image) -> bytes:
+    held = io.BytesIO()
+    Pillow.fromarray(image).save(held, "JPEG", quality=_QUALITY)
+    return held.getvalue()
+
+
+def write_shard(path: Path, clips: Sequence[Clip]) -> None:
+    """The shard under its name, or nothing. Raises BadInput when the disk is full."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    kinds = pa.schema([("id", pa.string()), ("family", pa.string()), ("talk", pa.string()), ("frames", pa.list_(pa.binary()))])
+    columns = {
+        "id": [clip.talk.id for clip in clips],
+        "family": [clip.talk.family for clip in clips],
+        "talk": [json.dumps(asdict(clip.talk), ensure_ascii=False) for clip in clips],
+        "frames": [list(clip.frames) for clip in clips],
+    }
+    part = path.with_suffix(".part")
+    try:
+        pq.write_table(pa.table(columns, kinds), part, row_group_size=1, compression="none")
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise BadInput(
+            f"Cannot write {path}: {error.strerror or error}. The shards before it are whole; run it again."
+        ) from error
+
+
+def shard_size(path: Path) -> int:
+    """How many clips it holds. Raises BadInput when it is torn."""
+    return int(_opened(path).num_row_groups)
+
+
+def read_clip(path: Path, place: int) -> Clip:
+    """Raises BadInput when shard or clip is damaged."""
+    try:
+        row = _opened(path).read_row_group(place).to_pylist()[0]
+        return Clip(_talk(json.loads(row["talk"])), tuple(row["frames"]))
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        raise BadInput(f"{path}, clip {place + 1}: it is damaged ({str(error)[:120]})") from error
+
+
+def shards_in(folder: Path) -> list[Path]:
+    """Raises BadInput when there are none."""
+    found = sorted(folder.glob("shard-*.parquet"))
+    if not found:
+        raise BadInput(f"There are no shards in {folder}. Make them with: python -m joyvl_app data convert")
+    return found
+
+
+def clips_in(folder: Path) -> Iterator[tuple[Path, int]]:
+    """Every clip as shard and place. Raises BadInput on a torn shard."""
+    for path in shards_in(folder):
+        for place in range(shard_size(path)):
+            yield path, place
+
+
+@lru_cache(maxsize=_OPEN)
+def _opened(path: Path) -> Any:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.ParquetFile(path)
+    except (OSError, pa.ArrowException) as error:
+        raise BadInput(f"{path} is torn or no shard; delete it and run data convert again") from error
+
+
+def _talk(raw: dict[str, Any]) -> Talk:
+    def lines(name: str) -> tuple[Line, ...]:
+        return tuple(Line(float(line["t"]), line["text"]) for line in raw[name])
+
+    return Talk(raw["id"], raw["family"], raw["seconds"], lines("questions"), lines("responses"), lines("results"))
+
+
+def _decoded(name: str, number: int, frame: bytes) -> Image:
+    try:
+        return np.asarray(Pillow.open(io.BytesIO(frame)).convert("RGB"))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise BadInput(f"clip {name}: frame {number} is damaged") from error

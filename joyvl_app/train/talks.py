@@ -1,0 +1,126 @@
+"""A talk: what was asked, said and found out over a clip, with its seconds. The form that all training data passes through."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from joyvl_app.dialect import history, parse
+from joyvl_app.dialect.tokens import RESPONSE
+from joyvl_app.domain import Answer, Decision, Delegate, Frame, Image, Moment, Respond, Silence, Turn
+from joyvl_app.errors import BadInput
+
+MOST_SECONDS, _HISTORY = 100, 80  # seconds of one chunk, turns of its history, as in the reference deployment
+
+
+@dataclass(frozen=True)
+class Line:
+    """Words at second `t` of the clip."""
+
+    t: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Talk:
+    """One clip's talk. `results` are what the background brain found, to be passed on by the response that follows."""
+
+    id: str
+    family: str
+    seconds: int
+    questions: tuple[Line, ...] = ()
+    responses: tuple[Line, ...] = ()
+    results: tuple[Line, ...] = ()
+
+
+@dataclass(frozen=True)
+class Second:
+    """One pair of turns: when, what was asked and found since the second before, and what is to be said."""
+
+    t: float
+    question: str = ""
+    results: tuple[str, ...] = ()
+    decision: Decision = field(default_factory=Silence)
+    near: bool = False  # a response falls within two seconds: silence here is harder than elsewhere
+
+
+_NEAR = 2
+
+
+def check_talk(talk: Talk) -> None:
+    """Raises BadInput with the reason for which this clip is of no use."""
+    if talk.seconds < 1:
+        raise BadInput("it is shorter than a second")
+    if not talk.questions and not talk.responses:
+        raise BadInput("nothing is asked in it and nothing said")
+    for name, lines in (("question", talk.questions), ("response", talk.responses), ("result", talk.results)):
+        for line in lines:
+            if not line.text.strip():
+                raise BadInput(f"the {name} at {line.t:g} s is empty")
+            if not 0 <= line.t <= talk.seconds + 0.5:
+                raise BadInput(f"the {name} at {line.t:g} s lies past the end of the clip ({talk.seconds} s)")
+        if any(b.t < a.t for a, b in pairwise(lines)):
+            raise BadInput(f"the times of its {name}s are out of order")
+    places = [_place(line.t, talk.seconds) for line in talk.responses]
+    if len(set(places)) < len(places):
+        raise BadInput("two responses fall on the same second")
+
+
+def seconds_of(talk: Talk) -> list[Second]:
+    """One pair of turns a second: a question belongs to the first second at or after it, a response to the nearest one, but never
+    before the question it follows. Raises BadInput when the talk is of no use.
+    """
+    check_talk(talk)
+    asked: dict[int, list[str]] = {}
+    for line in talk.questions:
+        asked.setdefault(_after(line.t, talk.seconds), []).append(line.text)
+    found: dict[int, list[str]] = {}
+    for line in talk.results:
+        found.setdefault(_after(line.t, talk.seconds), []).append(line.text)
+    said: dict[int, Decision] = {}
+    for line in talk.responses:
+        earliest = max((_after(question.t, talk.seconds) for question in talk.questions if question.t <= line.t), default=0)
+        said[max(_place(line.t, talk.seconds), earliest)] = parse(f"{RESPONSE} {line.text}").decision
+    near = {place + k for place in said for k in range(-_NEAR, _NEAR + 1)}
+    return [
+        Second(float(n), "\n".join(asked.get(n, ())), tuple(found.get(n, ())), said.get(n, Silence()), n in near)
+        for n in range(talk.seconds)
+    ]
+
+
+def moments_of(talk: Talk, images: Sequence[Image], start: float = 0.0) -> list[tuple[Moment, Decision, bool]]:
+    """The moments that the app would show a decider, what it should decide, and whether that is near a response.
+
+    `start` is the session second of the first one. A question stands until the next; every MOST_SECONDS a chunk begins, which
+    knows the questions and answers before it and no pictures.
+    """
+    turns: list[Turn] = []
+    told, standing, given = list[tuple[Moment, Decision, bool]](), "", 0.0
+    for number, (second, image) in enumerate(zip(seconds_of(talk), images, strict=True)):
+        t = start + second.t
+        context = history((), (), turns[-_HISTORY:]) if number and number % MOST_SECONDS == 0 else ""
+        if second.question:
+            standing, given = second.question, t
+            turns.append(Turn("query", t, standing))
+        answers = tuple(Answer(f"{number}.{n}", "ready", result) for n, result in enumerate(second.results))
+        frames = (Frame(t, image),)
+        moment = Moment(t, frames, standing, given, (), answers, context=context, chunk_id=number // MOST_SECONDS)
+        told.append((moment, second.decision, second.near))
+        if spoken := _spoken(second.decision):
+            turns.append(Turn("response", t, spoken))
+    return told
+
+
+def _spoken(decision: Decision) -> str:
+    if isinstance(decision, Respond):
+        return decision.text
+    return decision.note if isinstance(decision, Delegate) else ""
+
+
+def _place(t: float, seconds: int) -> int:
+    return min(seconds - 1, int(t + 0.5))
+
+
+def _after(t: float, seconds: int) -> int:
+    return min(seconds - 1, int(-(-t // 1)))

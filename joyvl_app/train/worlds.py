@@ -1,0 +1,87 @@
+"""What can be on stage, and in which world: the one that is trained on, and a shifted one whose pictures, fonts, photographs,
+sizes and noise it has never seen. The evaluation suite's photographs of the test split appear in the shifted world alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["train", "heldout", "shifted"]
+
+# What can be asked for, and the drawings of it (assets/train/pictures).
+THINGS: dict[str, tuple[str, ...]] = {
+    "person": ("man", "woman", "boy", "girl"),
+    "cat": ("cat_face", "cat"),
+    "dog": ("dog_face", "dog"),
+    "bird": ("bird", "eagle", "parrot"),
+    "fish": ("fish", "tropical_fish"),
+    "horse": ("horse", "horse_face"),
+    "car": ("automobile", "oncoming_automobile", "sport_utility_vehicle"),
+    "bus": ("bus", "oncoming_bus"),
+    "bicycle": ("bicycle",),
+    "cup": ("hot_beverage",),
+    "book": ("open_book", "closed_book", "green_book"),
+    "flower": ("sunflower", "tulip", "rose", "hibiscus"),
+    "tree": ("evergreen_tree", "deciduous_tree", "palm_tree"),
+    "fire": ("fire",),
+    "ball": ("soccer_ball", "basketball"),
+    "umbrella": ("umbrella", "closed_umbrella"),
+}
+CLASSES = tuple(THINGS)
+
+# Never asked for and never named.
+STRANGERS = (
+    "banana", "red_apple", "alarm_clock", "key", "guitar", "pizza", "airplane", "rabbit", "house", "wrapped_gift", "balloon",
+    "bell",
+)  # fmt: skip
+OTHER_STRANGERS = ("crown", "locomotive", "sailboat", "snail", "cactus", "mushroom", "bread", "camera")
+
+_ABSENT = {("noto1", "parrot"), ("emojione", "parrot")}
+
+
+@dataclass(frozen=True)
+class World:
+    """Where episodes play. `number` keeps the seeds of different worlds apart; sizes are fractions of the picture's height."""
+
+    number: int
+    sets: tuple[str, ...]
+    strangers: tuple[str, ...]
+    split: Literal["dev", "test"]
+    backdrops: tuple[str, ...]
+    fonts: tuple[str | None, ...]
+    sizes: tuple[float, float]
+    noise: tuple[float, float]
+    hue: int
+
+    def drawings(self, thing: str) -> list[str]:
+        """All drawings of a thing, or of a stranger, as "set/name"."""
+        names = THINGS.get(thing, (thing,))
+        return [f"{folder}/{name}" for folder in self.sets for name in names if (folder, name) not in _ABSENT]
+
+
+_TRAINED = {
+    "sets": ("noto", "noto1", "twemoji", "emojione"),
+    "strangers": STRANGERS,
+    "split": "dev",
+    "backdrops": ("mountain", "rocket", "tomatoes"),
+    "fonts": (None, "sans", "serif", "mono"),
+    "sizes": (0.38, 0.85),
+    "noise": (0.0, 8.0),
+    "hue": 14,
+}
+WORLDS: dict[Kind, World] = {
+    "train": World(1, **_TRAINED),  # type: ignore[arg-type]
+    "heldout": World(2, **_TRAINED),  # type: ignore[arg-type]
+    "shifted": World(
+        3,
+        sets=("fluent", "flat"),
+        strangers=OTHER_STRANGERS,
+        split="test",
+        backdrops=("alley", "pagoda", "plane"),
+        fonts=(None, "slab", "round"),
+        sizes=(0.45, 1.0),
+        noise=(6.0, 14.0),
+        hue=0,
+    ),
+}

@@ -1,0 +1,387 @@
+"""The recipe on a micro model: weights and loss by hand, rows as the decider feeds them, packs, resuming, seeing, SFT, RL."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from joyvl_app.__main__ import main
+from joyvl_app.bench.tiny import write_tiny
+from joyvl_app.clock import ManualClock
+from joyvl_app.deciders.vlm.checkpoint import Placement, load
+from joyvl_app.deciders.vlm.decider import VlmDecider
+from joyvl_app.deciders.vlm.engine import Engine
+from joyvl_app.deciders.vlm.inputs import Patches
+from joyvl_app.dialect.tokens import RESPONSE, SILENCE
+from joyvl_app.errors import BadInput, ProviderFailed
+from joyvl_app.evals.render.film import looks
+from joyvl_app.train.encoding import Encoder, Row
+from joyvl_app.train.episodes import episode
+from joyvl_app.train.feeding import Rendered, Spec
+from joyvl_app.train.loading import add_actions, load_encoder, load_model
+from joyvl_app.train.loop import Run, Schedule
+from joyvl_app.train.loss import Weights, weighted_loss
+from joyvl_app.train.nano import SYSTEM, write_nano
+from joyvl_app.train.packing import Pack, logits_of, packed, packs, prepare
+from joyvl_app.train.rl import Policy, PolicyRun, advantages, reinforce
+from joyvl_app.train.rollouts import Rollout, roll_out
+from joyvl_app.train.see import see
+from joyvl_app.train.sft import Plan, open_run, train
+from joyvl_app.train.talks import Line, Talk, moments_of
+from joyvl_app.train.windows import Window, reward_of, window_of
+from tests.support import settings
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def micro(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_nano(tmp_path_factory.mktemp("micro") / "m", hidden=96, layers=2, vision=32, depth=2)
+
+
+@pytest.fixture(scope="module")
+def encoder(micro: Path) -> Encoder:
+    return load_encoder(micro, 262_144)
+
+
+def images_of(talk: Talk) -> list[Any]:
+    return [np.full((96, 128, 3), 8 * n, np.uint8) for n in range(talk.seconds)]
+
+
+def rows_of(encoder: Encoder, count: int, weights: Weights | None = None) -> list[Row]:
+    made = [episode("train", seed) for seed in range(count)]
+    return [row for e in made for row in encoder.rows(e.talk, list(looks(e.play, range(e.talk.seconds))), weights or Weights())]
+
+
+def plan(micro: Path, out: Path, steps: int = 4, **changes: Any) -> Plan:
+    schedule = Schedule(steps=steps, tokens=600, warmup=2, save_every=2, workers=0)
+    return Plan(str(micro), out, schedule=schedule, device="cpu", **changes)
+
+
+def quietly(line: dict[str, Any]) -> None:
+    return None
+
+
+# --- the loss ----------------------------------------------------------------------------------------------------------------
+
+
+def test_the_loss_equals_an_example_worked_by_hand() -> None:
+    """Three tokens foreseen with 1/2, 1/4 and 3/4, weighing 0.5, 2 and 1: (0.5 ln 2 + 2 ln 4 + ln 4/3) / 3.5."""
+    logits = torch.tensor([[0.0, 0.0], [math.log(3), 0.0], [math.log(3), 0.0]])
+    targets, weights = torch.tensor([1, 1, 0]), torch.tensor([0.5, 2.0, 1.0])
+    by_hand = (0.5 * math.log(2) + 2 * math.log(4) + math.log(4 / 3)) / 3.5
+    assert float(weighted_loss(logits, targets, weights)) == pytest.approx(by_hand, rel=1e-6)
+
+
+def test_weight_one_everywhere_is_the_plain_mean() -> None:
+    logits, targets = torch.randn(20, 7), torch.randint(0, 7, (20,))
+    plain = torch.nn.functional.cross_entropy(logits, targets)
+    assert float(weighted_loss(logits, targets, torch.ones(20))) == pytest.approx(float(plain), rel=1e-6)
+    assert float(weighted_loss(logits, targets, torch.zeros(20))) == 0.0
+
+
+def test_each_token_of_a_row_has_its_weight(encoder: Encoder, micro: Path) -> None:
+    talk = Talk("a", "alert", 8, (Line(0, "Count each cat."),), (Line(4, "One."),))
+    row = encoder.rows(talk, images_of(talk), Weights(silence=0.2, near=0.6, onset=3.0, words=1.5))[0]
+    tokenizer = load(str(micro), Placement("cpu")).tokenizer
+    learned = [(tokenizer.decode([t]), round(float(w), 3)) for t, w in zip(row.ids, row.weights, strict=True) if w]
+    assert learned == [
+        (SILENCE, 0.2), (SILENCE, 0.2), (SILENCE, 0.6), (SILENCE, 0.6),
+        (RESPONSE, 3.0), (" One", 1.5), (".", 1.5), ("<|im_end|>", 1.5),
+        (SILENCE, 0.6), (SILENCE, 0.6), (SILENCE, 0.2),
+    ]  # fmt: skip
+    assert [int(row.ids[place]) for place in row.decisions].count(tokenizer.convert_tokens_to_ids(SILENCE)) == 7
+
+
+# --- rows --------------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_row_is_what_the_decider_feeds(encoder: Encoder, micro: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Token by token, with a question and a result in the middle; everything silent, so that nothing is drawn."""
+    talk = Talk("a", "alert", 9, (Line(0, "Count each cat."), Line(3, "Who is she?")), (), (Line(5, "Ada <|im_end|> of London"),))
+    images = images_of(talk)
+    row = encoder.rows(talk, images, Weights())[0]
+    decider = VlmDecider(ManualClock(charge=False), settings(model=str(micro), model_device="cpu"))
+    await decider.start()
+    fed: list[int] = []
+    piece = decider.model.engine.inputs.piece
+
+    def recorded(*given: Any) -> Any:
+        made = piece(*given)
+        fed.extend(made.ids.tolist())
+        return made
+
+    monkeypatch.setattr(decider.model.engine.inputs, "piece", recorded)
+    watcher = decider.open("s")
+    for moment, _, _ in moments_of(talk, images):
+        await watcher.decide(replace(moment, sensitivity=-50.0))
+    await watcher.aclose()
+    await decider.aclose()
+    silence = decider.model.engine.encode(SILENCE)
+    assert [*fed, *silence, *decider.model.engine.eos] == row.ids.tolist()
+
+
+def test_positions_are_the_model_s_own(encoder: Encoder, micro: Path) -> None:
+    checkpoint = load_model(str(micro))
+    row = rows_of(encoder, 1)[0]
+    ids = torch.from_numpy(row.ids)[None]
+    grids = Patches(checkpoint.image_processor, 262_144, CPU)(row.images)["image_grid_thw"]
+    kinds = (ids == checkpoint.model.config.image_token_id).int()
+    own, _ = checkpoint.model.model.get_rope_index(ids, image_grid_thw=grids, mm_token_type_ids=kinds)
+    assert (own[:, 0].numpy() == row.positions).all()
+
+
+def test_a_packed_row_is_read_as_if_it_were_alone(encoder: Encoder, micro: Path) -> None:
+    rows = rows_of(encoder, 3)
+    plain, packing = load_model(str(micro)), load_model(str(micro))
+    prepare(packing.model)
+    patches = Patches(plain.image_processor, 262_144, CPU)
+    together = packed(rows, patches, CPU)
+    with torch.no_grad():
+        logits = logits_of(packing.model, together, together.learned)
+        alone = []
+        for row in rows:
+            ids, places = torch.from_numpy(row.ids)[None], torch.from_numpy(np.nonzero(row.weights)[0] - 1)
+            given = {"position_ids": torch.from_numpy(row.positions)[:, None], "logits_to_keep": places, **patches(row.images)}
+            alone.append(plain.model(input_ids=ids, **given).logits[0])
+    assert torch.allclose(logits, torch.cat(alone), atol=1e-5)
+    assert not torch.allclose(logits[:5], logits[-5:], atol=1e-3)
+
+
+def test_packs_hold_rows_in_order_up_to_a_size(encoder: Encoder) -> None:
+    rows = rows_of(encoder, 6)
+    most = 2 * max(row.tokens for row in rows)
+    made = list(packs(rows, most))
+    assert [row for pack in made for row in pack] == rows and 1 < len(made) < 6
+    assert [len(pack) for pack in packs(rows, 1)] == [1] * 6
+
+
+def test_a_model_without_action_tokens_gets_them(tmp_path: Path) -> None:
+    checkpoint = load_model(str(write_tiny(tmp_path / "t", actions=False)))
+    pieces = checkpoint.tokenizer.encode(SILENCE, add_special_tokens=False)
+    before = checkpoint.model.get_input_embeddings().weight[pieces].mean(0).detach().clone()
+    add_actions(checkpoint)
+    assert [len(checkpoint.tokenizer.encode(name, add_special_tokens=False)) for name in (SILENCE, RESPONSE)] == [1, 1]
+    new = checkpoint.tokenizer.convert_tokens_to_ids(SILENCE)
+    assert torch.allclose(checkpoint.model.get_input_embeddings().weight[new], before)
+
+
+# --- the loop ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(micro: Path, tmp_path: Path) -> None:
+    whole = train(plan(micro, tmp_path / "whole"), quietly)
+
+    class Killed(Exception):
+        pass
+
+    def killed_in_step_three(line: dict[str, Any]) -> None:
+        if line["step"] == 3:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(plan(micro, tmp_path / "torn"), killed_in_step_three)
+    (tmp_path / "torn" / "state-0000003.part").mkdir()
+    lines: list[dict[str, Any]] = []
+    again = train(plan(micro, tmp_path / "torn"), lines.append)
+    assert [line["step"] for line in lines] == [3, 4], "from the last whole state on"
+    one, other = (load_model(str(path)).model.state_dict() for path in (whole, again))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    curves = [[json.loads(line)["loss"] for line in (tmp_path / name / "curve.jsonl").read_text().splitlines()]
+              for name in ("whole", "torn")]  # fmt: skip
+    assert curves[0] == curves[1] and len(curves[0]) == 4
+    assert (whole / "system_prompt.txt").read_text().strip() == SYSTEM
+
+
+@pytest.fixture(scope="module")
+def taught(micro: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Any]]]:
+    """A micro model after thirty steps, and its curve."""
+    lines: list[dict[str, Any]] = []
+    schedule = Schedule(30, 1_500, warmup=5, workers=0)
+    return train(replace(plan(micro, tmp_path_factory.mktemp("taught"), 30), schedule=schedule), lines.append), lines
+
+
+def test_what_is_learned_is_less_surprising(taught: tuple[Path, list[dict[str, Any]]]) -> None:
+    lines = taught[1]
+    assert lines[-1]["loss"] < 0.75 * lines[0]["loss"]
+    assert {"tokens_s", "video_s", "busy", "memory_mb", "left_s"} <= set(lines[0])
+
+
+def test_seeing_learns_cells_first_and_then_words(micro: Path, tmp_path: Path) -> None:
+    lines: list[dict[str, Any]] = []
+    made = see(plan(micro, tmp_path / "a", 4), lines.append)
+    assert lines[2]["loss"] > lines[1]["loss"] + 1, "the words' loss comes on top"
+    before, after = (load_model(str(path)).model.state_dict() for path in (micro, made))
+    name = "model.visual.blocks.0.attn.qkv.weight"
+    assert not torch.equal(before[name], after[name])
+
+
+def test_lora_trains_adapters_and_exports_whole_weights(micro: Path, tmp_path: Path) -> None:
+    made = train(plan(micro, tmp_path / "a", 2, lora=4), quietly)
+    before, after = (load_model(str(path)).model.state_dict() for path in (micro, made))
+    assert set(before) == set(after)
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert "model.language_model.layers.0.self_attn.q_proj.weight" in changed
+    assert not any(".visual." in name for name in changed)
+
+
+class Poisoned(Run):
+    """A run whose loss is no number from its third step on."""
+
+    def loss(self, pack: Pack) -> torch.Tensor:
+        return super().loss(pack) * (float("nan") if self.progress.step >= 2 else 1.0)
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_spoils_nothing(micro: Path, tmp_path: Path) -> None:
+    with pytest.raises(ProviderFailed, match="not been a number for 5 steps, up to step 6"):
+        train(plan(micro, tmp_path / "a", 20), quietly, Poisoned)
+    run, _ = open_run(plan(micro, tmp_path / "a", 20), _accelerator())
+    assert run.progress.step <= 6 and all(bool(torch.isfinite(p).all()) for p in run.model.parameters())
+
+
+def _accelerator() -> Any:
+    from accelerate import Accelerator
+
+    return Accelerator(cpu=True)
+
+
+def test_a_full_disk_keeps_the_state_before(micro: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, _ = open_run(plan(micro, tmp_path / "a"), _accelerator())
+    run.progress.step = 2
+    run.save()
+
+    def full(folder: str, **options: Any) -> None:
+        Path(folder).mkdir()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(run.accelerator, "save_state", full)
+    run.progress.step = 4
+    with pytest.raises(BadInput, match="No space left"):
+        run.save()
+    again, _ = open_run(plan(micro, tmp_path / "a"), _accelerator())
+    assert again.progress.step == 2
+
+
+def test_a_folder_belongs_to_one_plan(micro: Path, tmp_path: Path) -> None:
+    open_run(plan(micro, tmp_path / "a"), _accelerator())
+    with pytest.raises(BadInput, match="another weights"):
+        open_run(plan(micro, tmp_path / "a", weights=Weights(silence=0.1)), _accelerator())
+
+
+def test_items_are_the_same_whoever_fetches_them(micro: Path) -> None:
+    items = Rendered(Spec(str(micro), Weights()))
+    one, other = items.fetch(7)[0], Rendered(Spec(str(micro), Weights())).fetch(7)[0]
+    assert one.id == other.id and (one.ids == other.ids).all()
+    assert all((a == b).all() for a, b in zip(one.images, other.images, strict=True))
+
+
+# --- RL ----------------------------------------------------------------------------------------------------------------------
+
+
+def alert_window() -> Window:
+    made = next(e for seed in range(50) if (e := episode("train", seed, "alert")).talk.responses and e.talk.responses[0].t > 8)
+    rng = np.random.default_rng(1)
+    while not (window := window_of(made, rng)).first <= made.talk.responses[0].t <= window.last - 2:
+        pass
+    return window
+
+
+def test_the_reward_is_the_evaluation_s() -> None:
+    window = alert_window()
+    event = window.episode.talk.responses[0]
+    right, t = f"{RESPONSE} {event.text}", float(math.ceil(event.t))
+    good = reward_of(window, [(t, right)])
+    assert 0.8 < good <= 1.0
+    assert reward_of(window, []) == 0.0
+    assert reward_of(window, [(t, f"{RESPONSE} Bananas.")]) < 0
+    assert reward_of(window, [(t, right), (t + 1, right)]) < good
+    assert reward_of(window, [(t + 1, right)]) < good, "late"
+    assert reward_of(window, [(t, f"{RESPONSE} One moment. </delegation> What is it?")]) < 0
+    everything = [(float(n), right) for n in range(window.first, window.last)]
+    assert reward_of(window, everything) < good, "speaking every second does not pay"
+
+
+def test_advantages_stand_against_the_group(encoder: Encoder) -> None:
+    row = rows_of(encoder, 1)[0]
+    group = [Rollout(row, (), worth) for worth in (1.0, 0.0, 0.0, 0.0)]
+    values = [float(made.weights.sum() / row.weights.sum()) for made in advantages(group)]
+    assert values[0] == pytest.approx(3**0.5, rel=1e-3) and values[1:] == pytest.approx([-(3**-0.5)] * 3, rel=1e-3)
+    assert advantages([Rollout(row, (), 0.5)] * 4) == []
+
+
+def test_a_rollout_is_what_was_drawn_behind_the_same_past(encoder: Encoder, micro: Path) -> None:
+    engine = Engine(load(str(micro), Placement("cpu", "float32")))
+    window = alert_window()
+    group = roll_out(engine, encoder, [window], 3, random.Random(1))[0]
+    images = list(looks(window.episode.play, range(window.episode.talk.seconds)))
+    gold = encoder.rows(window.episode.talk, images, Weights())[0]
+    start = gold.decisions[window.first]
+    for rollout in group:
+        assert (rollout.row.ids[:start] == gold.ids[:start]).all() and not rollout.row.weights[:start].any()
+        assert len(rollout.row.decisions) == window.last
+        spoken = [engine.tokenizer.decode([rollout.row.ids[place]]) != SILENCE for place in rollout.row.decisions[window.first :]]
+        assert sum(spoken) == len(rollout.said) and rollout.reward == reward_of(window, rollout.said)
+    assert len({rollout.said for rollout in group}) > 1
+
+
+def test_what_was_worth_more_becomes_likelier(encoder: Encoder, micro: Path, tmp_path: Path) -> None:
+    talk = Talk("a", "alert", 6, (Line(0, "Count each cat."),))
+    loud = replace(talk, responses=tuple(Line(t, "There is a dog.") for t in range(6)))
+    rows = [encoder.rows(part, images_of(part), Weights())[0] for part in (talk, loud)]
+    policy = Policy(str(micro), tmp_path / "a", 9, rate=1e-3, kl=0.1, warmup=1, device="cpu")
+    run, _ = open_run(policy.plan(), _accelerator(), PolicyRun)
+    assert isinstance(run, PolicyRun)
+    run.begin(policy)
+
+    def quiet() -> float:
+        pack = packed(rows[:1], run.patches, CPU)
+        with torch.no_grad():
+            chances = torch.log_softmax(logits_of(run.model, pack, pack.learned), -1)
+        return float(chances.gather(1, pack.targets[:, None]).mean())
+
+    before = quiet()
+    for _ in range(6):
+        run.step(advantages([Rollout(rows[0], (), 0.0), Rollout(rows[1], (), -3.0)]))
+    assert quiet() > before + 0.5
+
+
+def test_reinforcement_draws_judges_learns_and_exports(taught: tuple[Path, list[dict[str, Any]]], tmp_path: Path) -> None:
+    lines: list[dict[str, Any]] = []
+    policy = Policy(str(taught[0]), tmp_path / "a", 2, windows=2, group=3, warmup=1, device="cpu")
+    made = reinforce(policy, lines.append)
+    assert [line["step"] for line in lines] == [1, 2] and all(0 <= line["said_s"] <= 1 for line in lines)
+    assert lines[0]["informative"] > 0 and (made / "model.safetensors").is_file()
+    changed = load_model(str(made)).model.state_dict()["model.language_model.layers.0.mlp.up_proj.weight"]
+    assert not torch.equal(
+        changed, load_model(str(taught[0])).model.state_dict()["model.language_model.layers.0.mlp.up_proj.weight"]
+    )
+
+
+# --- the command -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "given, said",
+    [
+        (["nano", "{there}"], "exists already"),
+        (["nano", "{new}", "--hidden", "100"], "multiple of 96"),
+        (["sft", "--model", "{there}", "--out", "{new}", "--steps", "0"], "--steps must be at least 1"),
+        (["sft", "--model", "{there}", "--out", "{new}", "--steps", "1", "--silence", "-1"], "--silence must not be negative"),
+        (["sft", "--model", "{new}", "--out", "{new}", "--steps", "1"], "There is no folder"),
+        (["sft", "--model", "{there}", "--out", "{new}", "--steps", "1", "--data", "{empty}"], "There are no shards"),
+    ],
+)
+def test_the_command_tells_what_to_mend(
+    given: list[str], said: str, micro: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = {"there": micro, "new": tmp_path / "new", "empty": tmp_path}
+    assert main(["train", *(part.format(**names) for part in given)]) == 2
+    assert said in capsys.readouterr().err

@@ -1,0 +1,211 @@
+"""Training data: talks and their seconds, episodes and their worlds, annotations to shards and back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from joyvl_app.__main__ import main
+from joyvl_app.domain import Delegate, Respond, Silence
+from joyvl_app.errors import BadInput
+from joyvl_app.evals.render.film import looks
+from joyvl_app.train import shards
+from joyvl_app.train.cells import names_of
+from joyvl_app.train.convert import Conversion, Outcome, convert
+from joyvl_app.train.episodes import episode
+from joyvl_app.train.families import FAMILIES, SEE
+from joyvl_app.train.shards import Clip, read_clip, shard_size, shards_in, write_shard
+from joyvl_app.train.talks import Line, Talk, check_talk, moments_of, seconds_of
+from joyvl_app.train.worlds import CLASSES, WORLDS
+from tests.support import GREY, write_clip
+
+
+def talk(**changes: Any) -> Talk:
+    given: dict[str, Any] = {"questions": (Line(4, "Say when it is red."),), "responses": (Line(7, "It is red."),)}
+    return Talk("a", "alert", 10, **(given | changes))
+
+
+def test_a_second_is_silent_except_where_a_response_falls() -> None:
+    seconds = seconds_of(talk())
+    assert [n for n, second in enumerate(seconds) if not isinstance(second.decision, Silence)] == [7]
+    assert seconds[7].decision == Respond("It is red.") and seconds[4].question == "Say when it is red."
+    assert [n for n, second in enumerate(seconds) if second.near] == [5, 6, 7, 8, 9]
+
+
+def test_times_between_seconds_fall_where_they_can_be_known() -> None:
+    seconds = seconds_of(talk(questions=(Line(3.2, "Now?"),), responses=(Line(3.3, "Yes."),)))
+    assert seconds[4].question == "Now?", "a question is heard in the first second after it"
+    assert isinstance(seconds[4].decision, Respond), "and never answered before"
+
+
+def test_a_response_with_the_token_delegates() -> None:
+    seconds = seconds_of(talk(responses=(Line(7, "One moment. </delegation> Who is she?"),), results=(Line(9, "Ada."),)))
+    assert seconds[7].decision == Delegate("Who is she?", "One moment.") and seconds[9].results == ("Ada.",)
+
+
+@pytest.mark.parametrize(
+    "changes, why",
+    [
+        ({"responses": (Line(12, "Late."),)}, "past the end"),
+        ({"responses": (Line(7, "b"), Line(5, "a"))}, "out of order"),
+        ({"responses": (Line(7, " "),)}, "is empty"),
+        ({"responses": (Line(6.9, "a"), Line(7.1, "b"))}, "same second"),
+        ({"questions": (), "responses": ()}, "nothing is asked"),
+        ({"questions": (Line(-1, "a"),)}, "past the end"),
+    ],
+)
+def test_a_talk_of_no_use_is_refused_with_its_reason(changes: dict[str, Any], why: str) -> None:
+    with pytest.raises(BadInput, match=why):
+        check_talk(talk(**changes))
+
+
+def test_a_long_talk_begins_a_chunk_that_knows_what_was_said() -> None:
+    long = Talk("a", "alert", 120, (Line(0, "Say red."),), (Line(50, "Red."), Line(110, "Red.")))
+    told = moments_of(long, [np.zeros((2, 2, 3), np.uint8)] * 120)
+    assert [moment.chunk_id for moment, _, _ in told] == [0] * 100 + [1] * 20
+    assert "[Query@0.0 seconds] Say red." in told[100][0].context and "[Response@50.0 seconds] Red." in told[100][0].context
+    assert told[100][0].instruction == "Say red." and not told[99][0].context
+
+
+# --- episodes ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", [name for name in FAMILIES if name != SEE])
+def test_every_family_makes_episodes_whose_talk_and_case_agree(family: str) -> None:
+    responses = 0
+    for seed in range(12):
+        made = episode("train", seed, family)
+        assert [event.t for event in made.case.events] == [line.t for line in made.talk.responses]
+        assert len(seconds_of(made.talk)) == made.talk.seconds and 24 <= made.talk.seconds < 49
+        responses += len(made.talk.responses)
+    assert responses > 12 or family == "quiet"
+
+
+def test_an_episode_is_its_seed_and_worlds_share_nothing() -> None:
+    assert episode("train", 5) == episode("train", 5) != episode("heldout", 5)
+    shown = {kind: {act.picture for seed in range(30) for act in episode(kind, seed).play.acts if act.show == "picture"}
+             for kind in WORLDS}  # fmt: skip
+    trained = {f"{folder}/{name}" for folder in WORLDS["train"].sets for name in _names()}
+    assert not shown["shifted"] & trained and shown["heldout"] <= trained
+    assert not set(WORLDS["shifted"].fonts[1:]) & set(WORLDS["train"].fonts)
+    assert not set(WORLDS["shifted"].strangers) & set(WORLDS["train"].strangers)
+
+
+def _names() -> set[str]:
+    return {path.stem for path in Path("assets/train/pictures/noto").glob("*.webp")}
+
+
+def test_the_picture_changes_when_the_talk_says_so() -> None:
+    made = episode("train", 40, "alert")
+    event = next(line.t for line in made.talk.responses)
+    before, after = looks(made.play.model_copy(update={"noise": 0.0}), (max(0.0, event - 1.5), event + 0.1))
+    assert np.abs(before.astype(int) - after).max() > 40
+
+
+def test_every_cell_of_a_glimpse_has_the_word_for_what_it_shows() -> None:
+    made = episode("train", 3, SEE)
+    named = [name for t in range(made.talk.seconds) for name in names_of(made.there, float(t), (3, 4))]
+    assert set(named) - {"", None} <= {*CLASSES, *map(str, range(10))} and len(set(named)) > 5
+    assert 0.3 < sum(name == "" for name in named) / len(named) < 0.95
+
+
+# --- shards ------------------------------------------------------------------------------------------------------------------
+
+
+def annotation(name: str, **changes: Any) -> dict[str, Any]:
+    return {
+        "video_name": name, "video_path": name, "task_type": "alert", "source": "test",
+        "question": [{"content": "Say when.", "time": "1"}], "response": [{"content": "Now.", "time": "2"}],
+    } | changes  # fmt: skip
+
+
+@pytest.fixture
+def annotated(tmp_path: Path) -> Path:
+    """Two videos of four seconds, and six annotations of which only two are of use."""
+    for name in ("a.mp4", "b.mp4"):
+        write_clip(tmp_path / name, [GREY] * 16, fps=4)
+    (tmp_path / "broken.mp4").write_bytes(b"no video")
+    entries = [
+        annotation("a.mp4"),
+        annotation("gone.mp4"),
+        annotation("b.mp4", response=[]),
+        annotation("b.mp4", response=[{"content": "Now.", "time": "9"}]),
+        annotation("broken.mp4"),
+        annotation("b.mp4", question=[{"content": "When?", "time": "soon"}]),
+        annotation("b.mp4"),
+    ]
+    path = tmp_path / "annotations.json"
+    path.write_text(json.dumps(entries), encoding="utf-8")
+    return path
+
+
+def converted(path: Path, out: Path) -> list[Outcome]:
+    outcomes: list[Outcome] = []
+    convert(Conversion(path, path.parent, out, per_shard=3), 1, outcomes.append)
+    return outcomes
+
+
+def test_conversion_keeps_what_is_of_use_and_says_why_the_rest_is_not(annotated: Path, tmp_path: Path) -> None:
+    outcomes = converted(annotated, tmp_path / "shards")
+    assert sum(outcome.clips for outcome in outcomes) == 2
+    told = {name: why for outcome in outcomes for name, why in outcome.rejected}
+    assert "no video gone.mp4" in told["gone.mp4"] and "cannot be read" in told["broken.mp4"]
+    reasons = " ".join(why for outcome in outcomes for _, why in outcome.rejected)
+    assert "responses is empty" in reasons and "past the end" in reasons and "no time" in reasons
+    clip = read_clip(shards_in(tmp_path / "shards")[0], 0)
+    assert clip.talk.seconds == len(clip.images()) == 4 and clip.talk.responses == (Line(2, "Now."),)
+
+
+def test_a_stopped_conversion_goes_on_and_mends_what_was_torn(annotated: Path, tmp_path: Path) -> None:
+    out = tmp_path / "shards"
+    converted(annotated, out)
+    first, last = shards_in(out)[0], shards_in(out)[-1]
+    kept = first.stat().st_mtime_ns
+    last.write_bytes(last.read_bytes()[:100])
+    shards._opened.cache_clear()
+    with pytest.raises(BadInput, match="torn"):
+        shard_size(last)
+    converted(annotated, out)
+    shards._opened.cache_clear()
+    assert shard_size(last) == 1 and first.stat().st_mtime_ns == kept
+    with pytest.raises(BadInput, match="another conversion"):
+        convert(Conversion(annotated, tmp_path, out, per_shard=2), 1, lambda outcome: None)
+
+
+def test_a_full_disk_leaves_no_half_shard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import pyarrow.parquet as pq
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pq, "write_table", full)
+    with pytest.raises(BadInput, match="No space left"):
+        write_shard(tmp_path / "shard-00000.parquet", [Clip(talk(), (b"x",) * 10)])
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_command_names_every_fault_of_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frame = shards.jpeg(np.zeros((32, 32, 3), np.uint8))
+    whole, missing, damaged = (frame,) * 10, (frame,) * 6, (*(frame,) * 9, b"junk")
+    write_shard(tmp_path / "shard-00000.parquet", [Clip(talk(), frames) for frames in (whole, missing, damaged)])
+    (tmp_path / "shard-00001.parquet").write_bytes(b"PAR1")
+    assert main(["data", "check", str(tmp_path)]) == 1
+    said = capsys.readouterr().out
+    assert "frame 6 of 10 is missing" in said and "frame 9 is damaged" in said and "torn" in said and "1 clips are whole" in said
+    assert main(["data", "stats", str(tmp_path)]) == 0
+    assert "silent seconds: 90.0%" in capsys.readouterr().out
+    assert main(["data", "check", str(tmp_path / "nothing")]) == 2
+
+
+def test_annotations_that_are_no_list_or_torn_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"a": 1}', encoding="utf-8")
+    with pytest.raises(BadInput, match="no list of clips"):
+        converted(path, tmp_path / "s1")
+    path.write_text(json.dumps([annotation("a.mp4")] * 4)[:-20], encoding="utf-8")
+    with pytest.raises(BadInput, match="not valid JSON"):
+        converted(path, tmp_path / "s2")
