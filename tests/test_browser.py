@@ -322,3 +322,37 @@ def test_a_lost_server_is_told_and_the_page_stays(open_page: Opener) -> None:
     page.locator("#understood-security", has_text="The server does not answer").wait_for(timeout=8_000)
     assert page.input_value("#ask-security textarea") == "What do you see?"
     page.context.set_offline(False)
+
+
+def test_a_clip_is_labelled_and_its_annotations_can_be_trained_on(open_page: Opener, tmp_path: Path) -> None:
+    from joyvl_app.train.convert import Conversion, Outcome, convert
+
+    page = open_page()
+    page.locator("#tab-label-button").click()
+    label = page.locator("#jv-label")
+    label.get_by_label("What is asked or said").fill("Say when someone comes.")
+    label.get_by_role("button", name="The user asks").click()
+    expect(label.get_by_role("status")).to_have_text("Choose a clip first.")
+    label.get_by_label("Clip", exact=True).set_input_files(CLIPS / "security.mp4")
+    expect(label.locator("video")).to_be_visible()
+    label.get_by_role("button", name="The user asks").click()
+    for _ in range(6):
+        label.get_by_role("button", name="1 s on").click()
+    words = label.get_by_label("What is asked or said")
+    words.fill("Someone <b>comes</b>.")
+    words.press("Enter")
+    words.fill("Again.")
+    words.press("Enter")
+    expect(label.get_by_role("status")).to_contain_text("said at this second already")
+    expect(label.locator(".jv-label-lines li")).to_have_count(2)
+    page.reload()
+    page.wait_for_selector("body[data-joyvl=ready]", timeout=30_000)
+    page.locator("#tab-label-button").click()
+    expect(label.locator(".jv-told")).to_contain_text("1 of 1 clips")
+    page.screenshot(path=OUT / "label.png")
+    with page.expect_download() as download:
+        label.get_by_role("button", name="Download annotations").click()
+    download.value.save_as(tmp_path / "annotations.json")
+    outcomes: list[Outcome] = []
+    convert(Conversion(tmp_path / "annotations.json", CLIPS, tmp_path / "shards"), 1, outcomes.append)
+    assert [(outcome.clips, outcome.rejected) for outcome in outcomes] == [(1, ())]

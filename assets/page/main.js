@@ -1,6 +1,7 @@
 // The page comes alive: words, stages, keys. Gradio's controls call window.joyvl.act(scenario, action, ...values).
 
 import * as api from './api.js';
+import * as label from './label.js';
 import * as memory from './memory.js';
 import * as rating from './rate_main.js';
 import { Stage } from './stage.js';
@@ -8,6 +9,7 @@ import * as words from './words.js';
 
 const stages = new Map();
 let rate = null;
+let labels = null;
 
 window.joyvl = {
   stages,
@@ -30,6 +32,7 @@ async function boot() {
   header();
   memory.open(page, stages);
   rate = await rating.open();
+  labels = await label.open();
   document.addEventListener('keydown', keys);
   document.addEventListener('keyup', released);
   addEventListener('pagehide', () => stages.forEach((stage) => stage.running && api.leave(stage.id)));
@@ -72,6 +75,7 @@ function header() {
     stages.forEach((stage) => { stage.relabel(); localise(stage.scenario); });
     memory.relabel();
     rate?.relabel();
+    labels?.relabel();
     theme(button('dark'));
   };
   button('help').onclick = () => {

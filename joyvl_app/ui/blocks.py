@@ -37,6 +37,8 @@ def build_blocks(scenarios: dict[str, Scenario], wings: Sequence[Wing] = ()) -> 
                     build_tab(scenario)
             for wing in wings:
                 wing.tabs()
+            with gr.Tab(text("label"), id="label", elem_id="tab-label", render_children=True):
+                gr.HTML(f'<section id="jv-label" aria-label="{text("label_title")}"></section>', padding=False)
     return blocks
 
 
