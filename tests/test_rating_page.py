@@ -25,7 +25,7 @@ PASSWORD = "correct horse"
 _VOTES = (
     "SELECT v.overall, v.revision, a.swapped, a.number, c.kind, v.spent, v.watched_left FROM votes v"
     " JOIN assignments a ON a.id = v.assignment_id JOIN comparisons c ON c.id = a.comparison_id"
-    " WHERE c.study_id = 'starter' ORDER BY a.number"
+    " WHERE c.study_id = 'brief' ORDER BY a.number"
 )
 _APART = """async () => {  // how far apart both are while they play, for three seconds
   const [a, b] = document.querySelectorAll('video');
@@ -45,15 +45,29 @@ _NO_STORAGE = (
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The server's data, with a study whose sides are of different length and whose every text is hostile."""
+    """The server's data, with a study of seven brief items, and one whose sides are of different length and whose every text is
+    hostile."""
     data = tmp_path_factory.mktemp("rating")
+    brief = write_study_folder(data / "brief", id="brief", per_rater=4, items=_brief_items())
+    for name, seconds in (("long.mp4", 6), ("clip.mp4", 3)):
+        write_clip(brief / name, [np.full((96, 160, 3), 8 * number % 256, np.uint8) for number in range(10 * seconds)])
     study = write_study_folder(data / "uneven", id="uneven", title={"en": _HOSTILE, "zh": _HOSTILE}, items=[_uneven_item()])
     write_log(study / "ours.jsonl", (0.2, _HOSTILE))
     write_clip(study / "short.mp4", [np.full((96, 160, 3), 90, np.uint8)] * 12)
-    importing = Thread(target=lambda: asyncio.run(_take_in(study, data)))  # Playwright has this thread's event loop
+    importing = Thread(target=lambda: asyncio.run(_take_in(data, brief, study)))  # Playwright has this thread's event loop
     importing.start()
     importing.join()
     return data
+
+
+def _brief_items() -> list[dict[str, Any]]:
+    sides = {"ours": {"log": "ours.jsonl"}, "other": {"log": "other.jsonl"}}
+    item = {"aspect": "real-time counting", "instruction": "Count the birds.", "clip": "clip.mp4"}
+    rated = [{"id": f"item-{number}", **item, "sides": sides} for number in range(5)]
+    traps = [
+        {"id": f"check-{expect}", **item, "kind": "trap", "aspect": "attention", "expect": expect} for expect in ("tie", "left")
+    ]
+    return [{"id": "practice", **item, "clip": "long.mp4", "kind": "practice", "sides": sides}, *rated, *traps]
 
 
 def _uneven_item() -> dict[str, Any]:
@@ -61,9 +75,10 @@ def _uneven_item() -> dict[str, Any]:
     return {"id": "one", "aspect": _HOSTILE[:80], "instruction": _HOSTILE, "clip": "clip.mp4", "sides": sides}
 
 
-async def _take_in(study: Path, data: Path) -> None:
+async def _take_in(data: Path, *studies: Path) -> None:
     house = House(settings(data_dir=data, synthesizer="scripted"))
-    await house.take_in(read_study(study))
+    for study in studies:
+        await house.take_in(read_study(study))
     await house.aclose()
 
 
@@ -82,10 +97,10 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
-def _visit(visitor: BrowserContext, address: str, faults: list[str]) -> Page:
+def _visit(visitor: BrowserContext, address: str, faults: list[str], study: str = "brief") -> Page:
     page = visitor.new_page()
     page.on("pageerror", lambda error: faults.append(str(error)))
-    page.goto(f"{address}/?rate=starter")
+    page.goto(f"{address}/?rate={study}")
     page.wait_for_selector("body[data-joyvl=ready]", timeout=30_000)
     return page
 
@@ -114,12 +129,12 @@ def _number(page: Page) -> int:
     return int(found.group(1))
 
 
-def test_a_rater_completes_the_starter_study_with_the_keyboard(browser: Browser, address: str, folder: Path) -> None:
+def test_a_rater_completes_a_study_with_the_keyboard(browser: Browser, address: str, folder: Path) -> None:
     """Reloads in the middle of an item, presses submit twice, opens a second tab, corrects a vote, and gets a code."""
     faults: list[str] = []
     visitor = browser.new_context(viewport={"width": 1280, "height": 900})
     page = _visit(visitor, address, faults)
-    page.wait_for_selector(".jv-agree input[type=checkbox]", timeout=60_000)  # the starter is made ready meanwhile
+    page.wait_for_selector(".jv-agree input[type=checkbox]", timeout=60_000)
     page.keyboard.press("Space")
     page.keyboard.press("Enter")
     page.wait_for_selector(".jv-players video")
@@ -135,13 +150,13 @@ def test_a_rater_completes_the_starter_study_with_the_keyboard(browser: Browser,
             apart = page.evaluate(_APART)
             assert len(apart) > 20 and sorted(apart)[int(0.95 * len(apart))] < 0.05
         if number == 2:
-            page.wait_for_function("() => document.querySelector('video').currentTime > 3")
+            page.wait_for_function("() => document.querySelector('video').currentTime > 1.5")
             page.screenshot(path=OUT / "rate.png")
             page.reload()
             page.wait_for_selector(".jv-players video")
             assert _number(page) == 2 and _locked(page)
             before = page.inner_text(".jv-questions .jv-told")
-            assert int(re.findall(r"(\d+) s", before)[0]) <= 5  # what was played counts
+            assert int(re.findall(r"(\d+) s", before)[0]) <= 2  # what was played counts
             page.keyboard.press("Space")
         _wait_until_open(page)
         for key in ("1", "2", "3"):
@@ -186,7 +201,7 @@ def _check_database(folder: Path, code: str) -> None:
     assert 2 <= sum(row[2] for row in votes) <= 5  # sides were swapped for about half
     assert votes[2][0] == "right" and votes[2][1] == 0  # the other tab came first
     assert votes[6][0] == "both_bad" and votes[6][1] == 1 and _rows(folder, "SELECT overall FROM corrections") == [("tie",)]
-    assert all(5 < row[5] < 60 and row[6] > 5 for row in votes)
+    assert all(2 < row[5] < 60 and row[6] > 2 for row in votes)
     assert _rows(folder, "SELECT completion FROM raters") == [(code,)]
 
 
@@ -263,6 +278,7 @@ def test_results_are_seen_with_the_password_and_clicked_down_to_their_votes(brow
         expect(page.locator("#jv-results [role=alert]")).to_have_text("That is not the password.")
         page.fill("#jv-results input[type=password]", PASSWORD)
         page.keyboard.press("Enter")
+        page.select_option("#jv-results select >> nth=0", "brief")
         expect(page.locator("#jv-results")).to_contain_text("failed 2 of 2 attention checks")  # the keyboard's owner did not read
         expect(page.locator("#jv-results .jv-told")).to_contain_text("0 raters, 0 votes, open")
         page.check("#jv-results input[type=checkbox]")
@@ -277,7 +293,7 @@ def test_results_are_seen_with_the_password_and_clicked_down_to_their_votes(brow
         expect(page.locator(".jv-more").first).to_contain_text("attention checks")
         with page.expect_download() as download:
             page.get_by_role("link", name="Export, names hidden").click()
-        assert download.value.suggested_filename == "starter-votes.zip"
+        assert download.value.suggested_filename == "brief-votes.zip"
         assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
         visitor.close()
     assert faults == []
@@ -285,7 +301,7 @@ def test_results_are_seen_with_the_password_and_clicked_down_to_their_votes(brow
 
 def test_the_page_speaks_chinese_and_keeps_what_was_entered(browser: Browser, address: str) -> None:
     visitor = browser.new_context(viewport={"width": 1280, "height": 900}, locale="zh-CN")
-    page = _visit(visitor, address, [])
+    page = _visit(visitor, address, [], "starter")
     page.wait_for_selector(".jv-agree", timeout=60_000)
     expect(page.locator("#jv-rate h2")).to_have_text("入门：哪个助手更在场？")
     page.check(".jv-agree input[type=checkbox]")

@@ -14,7 +14,10 @@ _OPERATORS: dict[str, Callable[[float, float], bool]] = {"<=": le, ">=": ge}
 
 # name → module with a function `measure() -> Result`, imported when asked for
 BENCHES: dict[str, str] = {
-    **{name: f"joyvl_app.bench.{name}" for name in ("embedded", "metrics", "vlm", "queue", "gate", "voice", "memory", "recall")},
+    **{
+        name: f"joyvl_app.bench.{name}"
+        for name in ("embedded", "metrics", "vlm", "queue", "gate", "voice", "memory", "recall", "train")
+    },
     "rating": "eval_ui.bench",
 }
 

@@ -72,7 +72,7 @@ def train(plan: Plan, told: Told, kind: type[Run] = Run) -> Path:
 
 def open_run(plan: Plan, accelerator: Any, kind: type[Run] = Run) -> tuple[Run, str]:
     """The run, resumed where there is a state, and the system turn that its model is used with."""
-    checkpoint = load_model(plan.model)
+    checkpoint = load_model(plan.model, "bfloat16" if plan.lora and plan.precision == "bf16" else "float32")
     _claim(plan)
     add_actions(checkpoint)
     system = system_of(Path(plan.model))
