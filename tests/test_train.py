@@ -34,7 +34,7 @@ from joyvl_app.train.packing import Pack, logits_of, packed, packs, prepare
 from joyvl_app.train.rl import Policy, PolicyRun, advantages, reinforce
 from joyvl_app.train.rollouts import Rollout, roll_out
 from joyvl_app.train.see import see
-from joyvl_app.train.sft import Plan, open_run, train
+from joyvl_app.train.sft import Plan, items_of, open_run, train
 from joyvl_app.train.talks import Line, Talk, moments_of
 from joyvl_app.train.windows import Window, reward_of, window_of
 from tests.support import settings
@@ -242,7 +242,8 @@ class Poisoned(Run):
 
 def test_a_loss_that_is_no_number_stops_the_run_and_spoils_nothing(micro: Path, tmp_path: Path) -> None:
     with pytest.raises(ProviderFailed, match="not been a number for 5 steps, up to step 6"):
-        train(plan(micro, tmp_path / "a", 20), quietly, Poisoned)
+        run, _ = open_run(plan(micro, tmp_path / "a", 20), _accelerator(), Poisoned)
+        run.learn(items_of(plan(micro, tmp_path / "a", 20)), quietly)
     run, _ = open_run(plan(micro, tmp_path / "a", 20), _accelerator())
     assert run.progress.step <= 6 and all(bool(torch.isfinite(p).all()) for p in run.model.parameters())
 

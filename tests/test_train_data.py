@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ def test_every_family_makes_episodes_whose_talk_and_case_agree(family: str) -> N
     responses = 0
     for seed in range(12):
         made = episode("train", seed, family)
-        assert [event.t for event in made.case.events] == [line.t for line in made.talk.responses]
+        assert [math.ceil(event.t) for event in made.case.events] == [line.t for line in made.talk.responses]
         assert len(seconds_of(made.talk)) == made.talk.seconds and 24 <= made.talk.seconds < 49
         responses += len(made.talk.responses)
     assert responses > 12 or family == "quiet"

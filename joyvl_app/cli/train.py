@@ -40,6 +40,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         ("onset", 1.0, "of a response's first token"), ("words", 1.0, "of its other tokens"),
     ):  # fmt: skip
         sft.add_argument(f"--{name}", type=float, default=weight, help=what)
+    sft.add_argument("--cells", type=float, default=0.0, help="weight of what each vision token looks at (rendered episodes)")
     sft.add_argument("--lora", type=int, default=0, metavar="RANK", help="train adapters of this rank only")
     rl.add_argument("--group", type=int, default=8, help="rollouts of a window")
     rl.add_argument("--windows", type=int, default=8, help="windows a step")
@@ -93,7 +94,7 @@ def _supervised(options: argparse.Namespace) -> int:
     from dataclasses import replace
 
     weights = Weights(options.silence, options.near, options.onset, options.words)
-    print(train(replace(plan, data=options.data, weights=weights, lora=options.lora), teller()))
+    print(train(replace(plan, data=options.data, weights=weights, cells=options.cells, lora=options.lora), teller()))
     return 0
 
 
@@ -114,7 +115,7 @@ def _check(options: argparse.Namespace) -> None:
     for name in ("steps", "tokens", "pack", "save_every", "group", "windows"):
         if getattr(options, name, 1) < 1:
             raise BadInput(f"--{name.replace('_', '-')} must be at least 1.")
-    for name in ("silence", "near", "onset", "words", "lora", "kl", "warmup", "workers", "seed"):
+    for name in ("silence", "near", "onset", "words", "cells", "lora", "kl", "warmup", "workers", "seed"):
         if getattr(options, name, 0) < 0:
             raise BadInput(f"--{name} must not be negative.")
     if not 0 < options.rate < 1:

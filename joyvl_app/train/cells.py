@@ -27,18 +27,20 @@ _SCALE = 8.0  # of the cosine-like logits; embeddings begin small
 def names_of(there: Sequence[Presence], t: float, grid: tuple[int, int]) -> list[str | None]:
     """For each cell of `grid` (rows, columns), row by row: the thing, "" for nothing with a name, None where it is unclear."""
     rows, columns = grid
-    seen = [presence for presence in there if presence.since <= t < presence.to]
-    return [_name(seen, (c / columns, r / rows, (c + 1) / columns, (r + 1) / rows)) for r in range(rows) for c in range(columns)]
+    seen = [presence for presence in there if presence.came <= t < presence.to]
+    return [
+        _name(seen, t, (c / columns, r / rows, (c + 1) / columns, (r + 1) / rows)) for r in range(rows) for c in range(columns)
+    ]
 
 
-def _name(seen: Sequence[Presence], cell: tuple[float, float, float, float]) -> str | None:
+def _name(seen: Sequence[Presence], t: float, cell: tuple[float, float, float, float]) -> str | None:
     shares = [(_overlap(presence.box, cell), presence) for presence in seen]
     within = [(share, presence) for share, presence in shares if share > 0.0]
     if not within:
         return ""
     share, presence = max(within, key=lambda pair: pair[0])
     size, whole = _area(cell), _area(presence.box)
-    if len(within) > 1 or (share < _MOSTLY * size and share < _PART * whole):
+    if t < presence.since or len(within) > 1 or (share < _MOSTLY * size and share < _PART * whole):
         return None
     return presence.thing if presence.thing in CLASSES or presence.thing.isdigit() else ""
 

@@ -41,7 +41,7 @@ def episode(kind: Kind, seed: int, family: str | None = None) -> Episode:
     FAMILIES[name].write(stage, script)
     talk = Talk(
         f"{kind}-{seed:07d}-{name}", name, stage.seconds, tuple(script.questions),
-        tuple(line for line, _ in script.responses), tuple(script.results),
+        tuple(script.responses), tuple(script.results),
     )  # fmt: skip
     return Episode(talk, stage.play(seed), _case(talk, script, FAMILIES[name].capability), tuple(stage.there))
 
@@ -55,7 +55,7 @@ def _case(talk: Talk, script: Script, capability: Capability) -> CaseSpec:
         instruction=first.text if at_once else "",
         instructions=tuple(Said(t=line.t, text=line.text) for line in (later if at_once else talk.questions)),
         events=tuple(
-            Expected(t=line.t, accept=accept, kind="delegate" if "</delegation>" in line.text else "speak")
-            for line, accept in script.responses
+            Expected(t=t, accept=accept, kind="delegate" if "</delegation>" in line.text else "speak")
+            for line, (t, accept) in zip(script.responses, script.events, strict=True)
         ),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import ceil
 
 from joyvl_app.evals.cases import Capability
 from joyvl_app.train import wording as w
@@ -16,17 +17,20 @@ SEE = "see"  # the family that seeing is learned from
 
 @dataclass
 class Script:
-    """What a family writes: questions, and what should be said with the wordings that are accepted."""
+    """What a family writes: questions, responses, and the events that these answer with the wordings that are accepted."""
 
     questions: list[Line] = field(default_factory=list)
-    responses: list[tuple[Line, tuple[str, ...]]] = field(default_factory=list)
+    responses: list[Line] = field(default_factory=list)
+    events: list[tuple[float, tuple[str, ...]]] = field(default_factory=list)
     results: list[Line] = field(default_factory=list)
 
     def ask(self, t: float, text: str) -> None:
         self.questions.append(Line(t, text))
 
     def say(self, t: float, text: str, *accept: str) -> None:
-        self.responses.append((Line(t, w.article(text)), accept))
+        """Something happens at `t`; it is said in the first second whose picture can show it."""
+        self.responses.append(Line(float(ceil(t)), w.article(text)))
+        self.events.append((t, accept))
 
 
 def _pick(stage: Stage, but: tuple[str, ...] = ()) -> str:
@@ -219,14 +223,14 @@ def _glimpses(stage: Stage, script: Script) -> None:
         t = float(second)
         for _ in range(int(rng.choice((0, 1, 1, 2, 2, 3)))):
             kind = rng.random()
-            if kind < 0.15:
+            if kind < 0.25:
                 stage.number(str(rng.integers(10)), t, t + 1, at_once=True)
             else:
-                thing = str(rng.choice(stage.world.strangers)) if kind < 0.3 else _pick(stage)
+                thing = str(rng.choice(stage.world.strangers)) if kind < 0.4 else _pick(stage)
                 stage.enter(thing, t, t + 1, at_once=True)
         seen = [thing for thing in stage.at(t) if thing in CLASSES or thing.isdigit()]
         things = [thing for thing in seen if thing in CLASSES]
-        if rng.random() < 0.7:
+        if rng.random() < 0.5:
             script.ask(t, w.one_of(rng, w.NOW))
             script.say(t, w.listed(seen), *(seen or ["nothing"]))
         else:

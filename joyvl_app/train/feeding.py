@@ -43,12 +43,15 @@ class Spec:
 
 @dataclass(frozen=True)
 class Rendered:
-    """Episodes of a world, without end; `family` names one, `seed` is where the numbers begin."""
+    """Episodes of a world, without end; `family` names one, `seed` is where the numbers begin; with `cells` each row says what
+    its vision tokens look at.
+    """
 
     spec: Spec
     kind: Kind = "train"
     family: str | None = None
     seed: int = 0
+    cells: bool = False
 
     @cached_property
     def _encoder(self) -> Encoder:
@@ -58,9 +61,7 @@ class Rendered:
         made = episode(self.kind, self.seed + number, self.family)
         images = list(looks(made.play, range(made.talk.seconds)))
         rows = self._encoder.rows(made.talk, images, self.spec.weights, _start(made.talk.family, self.seed + number))
-        if made.talk.family != SEE:
-            return rows
-        return [replace(row, cells=self._encoder.cells(made.there, row)) for row in rows]
+        return [replace(row, cells=self._encoder.cells(made.there, row)) for row in rows] if self.cells else rows
 
 
 def _start(family: str, seed: int) -> float:

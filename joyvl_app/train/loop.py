@@ -14,14 +14,17 @@ import torch
 from torch import Tensor
 
 from joyvl_app.deciders.vlm.checkpoint import PROMPT, Checkpoint
+from joyvl_app.deciders.vlm.device import trim
 from joyvl_app.deciders.vlm.inputs import Patches
 from joyvl_app.errors import BadInput, ProviderFailed
+from joyvl_app.train.cells import cell_loss
 from joyvl_app.train.encoding import Row
 from joyvl_app.train.feeding import Feed, Items, grouped
 from joyvl_app.train.loss import weighted_loss
 from joyvl_app.train.meter import Meter
 from joyvl_app.train.packing import Pack, logits_of, packed, packs, prepare
 
+_TRIM_EVERY = 20  # steps: packs of ever other sizes leave holes in the heap
 _MOST_BAD = 5  # steps in a row whose loss is not a number
 
 
@@ -59,7 +62,12 @@ class Progress:
 class Run:
     """One phase on one checkpoint; everything it writes lies in `folder`."""
 
-    def __init__(self, checkpoint: Checkpoint, folder: Path, schedule: Schedule, accelerator: Any, max_pixels: int) -> None:
+    def __init__(
+        self, checkpoint: Checkpoint, folder: Path, schedule: Schedule, accelerator: Any, max_pixels: int,
+        cells: tuple[float, float] = (0.0, 0.0),
+    ) -> None:  # fmt: skip
+        """`cells`: the weight of their loss, and the share of the steps in which they are learned alone."""
+        self._cells = cells
         self.schedule, self.folder, self.accelerator = schedule, folder, accelerator
         self._checkpoint, self.progress = checkpoint, Progress()
         prepare(checkpoint.model)
@@ -86,6 +94,8 @@ class Run:
             done = {**asdict(self.progress), "steps": self.schedule.steps, "loss": loss, "rate": self._rates.get_last_lr()[0]}
             told(done | meter.measure(rows, time.perf_counter() - began, feed.waited, self.schedule.steps - self.progress.step))
             feed.waited = 0.0
+            if self.progress.step % _TRIM_EVERY == 0:
+                trim()
             if self.progress.step % self.schedule.save_every == 0 or self.progress.step == self.schedule.steps:
                 self.save()
             if self.progress.step >= self.schedule.steps:
@@ -113,7 +123,15 @@ class Run:
         return float(pack.weights.sum())
 
     def loss(self, pack: Pack) -> Tensor:
-        return weighted_loss(logits_of(self.model, pack, pack.learned), pack.targets, pack.weights)
+        if pack.cells is None:
+            return weighted_loss(logits_of(self.model, pack, pack.learned), pack.targets, pack.weights)
+        weight, alone = self._cells
+        model = self.accelerator.unwrap_model(self.model)
+        seen = model.model.get_image_features(**pack.pictures, return_dict=True)
+        cells = weight * cell_loss(torch.cat(seen.pooler_output), model.get_output_embeddings().weight, pack.cells)
+        if self.progress.step < alone * self.schedule.steps:
+            return cells
+        return cells + weighted_loss(logits_of(self.model, pack, pack.learned, seen), pack.targets, pack.weights)
 
     def pass_over(self) -> float:
         """A step that nothing could be learned from."""

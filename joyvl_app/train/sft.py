@@ -23,7 +23,8 @@ _TARGETS = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|
 @dataclass(frozen=True)
 class Plan:
     """One phase: from which checkpoint, on what, into which folder. `data` names a folder of shards; without it episodes are
-    rendered (`family` names one kind of them). `lora` is a rank, 0 trains all weights; `precision` is no or bf16.
+    rendered (`family` names one kind of them), and `cells` weighs what each vision token should read as. `lora` is a rank, 0
+    trains all weights; `precision` is no or bf16.
     """
 
     model: str
@@ -32,6 +33,8 @@ class Plan:
     family: str | None = None
     kind: Kind = "train"
     seed: int = 0
+    cells: float = 0.0
+    cells_alone: float = 0.0  # share of the steps, the first ones, in which nothing else is learned
     weights: Weights = field(default_factory=Weights)
     schedule: Schedule = field(default_factory=lambda: Schedule(steps=1_000))
     lora: int = 0
@@ -51,7 +54,7 @@ class Plan:
 Told = Callable[[dict[str, Any]], None]
 
 
-def train(plan: Plan, told: Told, kind: type[Run] = Run) -> Path:
+def train(plan: Plan, told: Told) -> Path:
     """Run the phase, going on where an earlier run of the same plan stopped; returns the exported checkpoint's folder.
 
     Raises BadInput (data, folder, disk), MissingPart (PEFT) or ProviderFailed (the loss is not a number).
@@ -59,7 +62,7 @@ def train(plan: Plan, told: Told, kind: type[Run] = Run) -> Path:
     from accelerate import Accelerator
 
     accelerator = Accelerator(cpu=plan.device == "cpu", mixed_precision=plan.precision)
-    run, system = open_run(plan, accelerator, kind)
+    run, system = open_run(plan, accelerator)
     curve = Curve(plan.out, run.progress.step, accelerator.is_main_process)
 
     def tell(line: dict[str, Any]) -> None:
@@ -81,7 +84,7 @@ def open_run(plan: Plan, accelerator: Any, kind: type[Run] = Run) -> tuple[Run, 
         checkpoint.model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     if plan.lora:
         checkpoint = _with_lora(checkpoint, plan.lora)
-    run = kind(checkpoint, plan.out, plan.schedule, accelerator, plan.max_pixels)
+    run = kind(checkpoint, plan.out, plan.schedule, accelerator, plan.max_pixels, (plan.cells, plan.cells_alone))
     run.resume()
     return run, system
 
@@ -89,7 +92,7 @@ def open_run(plan: Plan, accelerator: Any, kind: type[Run] = Run) -> tuple[Run, 
 def items_of(plan: Plan) -> Items:
     spec = Spec(str(plan.out / "parts"), plan.weights, plan.max_pixels)
     if plan.data is None:
-        return Rendered(spec, plan.kind, plan.family, plan.seed)
+        return Rendered(spec, plan.kind, plan.family, plan.seed, plan.cells > 0)
     shards = Shards(spec, str(plan.data), plan.seed)
     shards.check()
     return shards

@@ -20,9 +20,10 @@ _FILM_SIZE, _MOST_NOISE = (256, 192), 20.0
 
 @dataclass(frozen=True)
 class Presence:
-    """Something that is fully there from `since` to `to`, in slot `slot` (0 is the leftmost)."""
+    """Something that comes at `came` and is fully there from `since` to `to`, in slot `slot` (0 is the leftmost)."""
 
     thing: str
+    came: float
     since: float
     to: float
     slot: int
@@ -59,7 +60,7 @@ class Stage:
             })
         )  # fmt: skip
         drawn = drawn_thing(picture)
-        presence = Presence(thing, since + coming, to, slot, _box(place, height, drawn.shape[1] / drawn.shape[0]))
+        presence = Presence(thing, since, since + coming, to, slot, _box(place, height, drawn.shape[1] / drawn.shape[0]))
         self.there.append(presence)
         return presence
 
@@ -79,7 +80,7 @@ class Stage:
                 "bold": bool(rng.integers(2)), "font": font, "ink": ink, "plate": plate,
             })
         )  # fmt: skip
-        presence = Presence(digits, since, to, slot, _box(place, _PLATE * size, _PLATE_ASPECT))
+        presence = Presence(digits, since, since, to, slot, _box(place, _PLATE * size, _PLATE_ASPECT))
         self.there.append(presence)
         return presence
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 
@@ -60,6 +61,6 @@ def reward_of(window: Window, said: Sequence[tuple[float, str]]) -> float:
 
 def _case(window: Window) -> Case:
     """The part of the episode's case that can be answered in the window."""
-    events = tuple(event for event in window.episode.case.events if window.first <= event.t <= window.last - 1)
+    events = tuple(event for event in window.episode.case.events if window.first <= ceil(event.t) < window.last)
     spec = window.episode.case.model_copy(update={"events": events})
     return Case(spec, "", "dev", "", "rendered", float(window.last))

@@ -46,7 +46,7 @@ class VlmDevice:
         """One pass for all; a job that cannot be fed or does not like the answer gets its own fault. Raises OutOfRoom."""
         self._steps += 1
         if self._steps % _TRIM_EVERY == 0:
-            _trim()
+            trim()
         fed = [(job, piece) for job in jobs if (piece := _piece(job)) is not None]
         if not fed:
             return
@@ -98,7 +98,7 @@ def _piece(job: Second) -> Piece | None:
         return None
 
 
-def _trim() -> None:
+def trim() -> None:
     """Tensors of ever other sizes leave holes in the C library's heap, 20 MB an hour; glibc can give them back."""
     with suppress(OSError, TypeError, AttributeError):  # other systems' libraries have no such thing
         ctypes.CDLL(None).malloc_trim(0)
