@@ -35,6 +35,8 @@ from joyvl_app.train.rl import Policy, PolicyRun, advantages, reinforce
 from joyvl_app.train.rollouts import Rollout, roll_out
 from joyvl_app.train.see import see
 from joyvl_app.train.sft import Plan, items_of, open_run, train
+from joyvl_app.train.shards import Clip, jpeg, write_shard
+from joyvl_app.train.states import states_in
 from joyvl_app.train.talks import Line, Talk, moments_of
 from joyvl_app.train.windows import Window, reward_of, window_of
 from tests.support import settings
@@ -105,10 +107,11 @@ def test_each_token_of_a_row_has_its_weight(encoder: Encoder, micro: Path) -> No
 
 
 async def test_a_row_is_what_the_decider_feeds(encoder: Encoder, micro: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Token by token, with a question and a result in the middle; everything silent, so that nothing is drawn."""
-    talk = Talk("a", "alert", 9, (Line(0, "Count each cat."), Line(3, "Who is she?")), (), (Line(5, "Ada <|im_end|> of London"),))
-    images = images_of(talk)
-    row = encoder.rows(talk, images, Weights())[0]
+    """Token by token, with questions and a result, over the border of a chunk; everything silent, so that nothing is drawn."""
+    asked = (Line(0, "Count each cat."), Line(3, "Who is she?"), Line(99, "And he?"), Line(102, "Who else?"))
+    talk = Talk("a", "alert", 104, asked, (), (Line(5, "Ada <|im_end|> of London"),))
+    images = [np.full((64, 64, 3), 2 * n, np.uint8) for n in range(104)]
+    rows = encoder.rows(talk, images, Weights())
     decider = VlmDecider(ManualClock(charge=False), settings(model=str(micro), model_device="cpu"))
     await decider.start()
     fed: list[int] = []
@@ -125,8 +128,10 @@ async def test_a_row_is_what_the_decider_feeds(encoder: Encoder, micro: Path, mo
         await watcher.decide(replace(moment, sensitivity=-50.0))
     await watcher.aclose()
     await decider.aclose()
-    silence = decider.model.engine.encode(SILENCE)
-    assert [*fed, *silence, *decider.model.engine.eos] == row.ids.tolist()
+    silence, end = decider.model.engine.encode(SILENCE), [*decider.model.engine.eos]
+    first, second = (row.ids.tolist() for row in rows)
+    assert fed[: len(first) - 2] == first[:-2] and [*fed[len(first) - 2 :], *silence, *end] == second
+    assert len(rows[1].images) == 8 and not rows[1].weights[: rows[1].decisions[4]].any(), "four seconds are taken along"
 
 
 def test_positions_are_the_model_s_own(encoder: Encoder, micro: Path) -> None:
@@ -189,7 +194,9 @@ def test_a_resumed_run_equals_an_uninterrupted_one(micro: Path, tmp_path: Path) 
 
     with pytest.raises(Killed):
         train(plan(micro, tmp_path / "torn"), killed_in_step_three)
-    (tmp_path / "torn" / "state-0000003.part").mkdir()
+    part = tmp_path / "torn" / "state-0000003.part"
+    part.mkdir()
+    (part / "progress.json").write_text("{}")
     lines: list[dict[str, Any]] = []
     again = train(plan(micro, tmp_path / "torn"), lines.append)
     assert [line["step"] for line in lines] == [3, 4], "from the last whole state on"
@@ -260,7 +267,6 @@ def test_a_full_disk_keeps_the_state_before(micro: Path, tmp_path: Path, monkeyp
     run.save()
 
     def full(folder: str, **options: Any) -> None:
-        Path(folder).mkdir()
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(run.accelerator, "save_state", full)
@@ -269,6 +275,36 @@ def test_a_full_disk_keeps_the_state_before(micro: Path, tmp_path: Path, monkeyp
         run.save()
     again, _ = open_run(plan(micro, tmp_path / "a"), _accelerator())
     assert again.progress.step == 2
+
+
+def test_a_damaged_state_gives_way_to_the_one_before(micro: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run, _ = open_run(plan(micro, tmp_path / "a"), _accelerator())
+    for step in (1, 2, 3):
+        run.progress.step = step
+        run.save()
+    states = states_in(tmp_path / "a")
+    assert [state.name for state in states] == ["state-0000002", "state-0000003"]
+    (states[-1] / "optimizer.bin").write_bytes(b"torn")
+    again, _ = open_run(plan(micro, tmp_path / "a"), _accelerator())
+    assert again.progress.step == 2 and "state-0000003 cannot be read" in capsys.readouterr().err
+
+
+def test_clips_of_no_use_are_named_and_passed_over(encoder: Encoder, micro: Path, tmp_path: Path) -> None:
+    """By real workers, whose errors come back from another process."""
+    frame, bare = jpeg(np.zeros((96, 128, 3), np.uint8)), Talk("x", "alert", 6, (Line(0, "Count each cat."),), (Line(2, "One."),))
+    whole = [Clip(replace(bare, id=f"clip-{n}"), (frame,) * 6) for n in range(3)]
+    broken = [Clip(replace(bare, id="short"), (frame,) * 5), Clip(replace(bare, id="long"), (frame,) * 7)]
+    write_shard(tmp_path / "shard-00000.parquet", [*whole, *broken, Clip(replace(bare, id="junk"), (frame,) * 5 + (b"junk",))])
+    schedule = Schedule(4, 600, workers=1)
+    lines: list[dict[str, Any]] = []
+    train(replace(plan(micro, tmp_path / "a"), data=tmp_path, schedule=schedule), lines.append)
+    told = " ".join(why for line in lines for _, why in line.get("unusable", ()))
+    assert "clip short: frame 5 of 6 is missing" in told and "clip long: it has 7 frames" in told and "frame 5 is damaged" in told
+    assert lines[-1]["faults"] >= 3
+    (tmp_path / "b").mkdir()
+    write_shard(tmp_path / "b" / "shard-00000.parquet", broken)
+    with pytest.raises(BadInput, match="200 clips in a row are of no use"):
+        train(replace(plan(micro, tmp_path / "c"), data=tmp_path / "b"), quietly)
 
 
 def test_a_folder_belongs_to_one_plan(micro: Path, tmp_path: Path) -> None:
@@ -375,7 +411,10 @@ def test_reinforcement_draws_judges_learns_and_exports(taught: tuple[Path, list[
         (["nano", "{there}"], "exists already"),
         (["nano", "{new}", "--hidden", "100"], "multiple of 96"),
         (["sft", "--model", "{there}", "--out", "{new}", "--steps", "0"], "--steps must be at least 1"),
-        (["sft", "--model", "{there}", "--out", "{new}", "--steps", "1", "--silence", "-1"], "--silence must not be negative"),
+        (
+            ["sft", "--model", "{there}", "--out", "{new}", "--steps", "1", "--silence", "-1"],
+            "must be a number, not below 0",
+        ),
         (["sft", "--model", "{new}", "--out", "{new}", "--steps", "1"], "There is no folder"),
         (["sft", "--model", "{there}", "--out", "{new}", "--steps", "1", "--data", "{empty}"], "There are no shards"),
     ],

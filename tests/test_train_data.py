@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from joyvl_app.__main__ import main
-from joyvl_app.domain import Delegate, Respond, Silence
+from joyvl_app.domain import Delegate, Frame, Respond, Silence
 from joyvl_app.errors import BadInput
 from joyvl_app.evals.render.film import looks
+from joyvl_app.sources.video import VideoSource
 from joyvl_app.train import shards
 from joyvl_app.train.cells import names_of
-from joyvl_app.train.convert import Conversion, Outcome, convert
+from joyvl_app.train.convert import Conversion, Outcome, convert, frames_of
 from joyvl_app.train.episodes import episode
 from joyvl_app.train.families import FAMILIES, SEE
 from joyvl_app.train.shards import Clip, read_clip, shard_size, shards_in, write_shard
@@ -55,6 +56,9 @@ def test_a_response_with_the_token_delegates() -> None:
         ({"responses": (Line(7, "b"), Line(5, "a"))}, "out of order"),
         ({"responses": (Line(7, " "),)}, "is empty"),
         ({"responses": (Line(6.9, "a"), Line(7.1, "b"))}, "same second"),
+        ({"questions": (Line(3.2, "q"),), "responses": (Line(3.3, "a"), Line(4.2, "b"))}, "same second"),
+        ({"responses": (Line(7, "</silence>"),)}, "says nothing"),
+        ({"responses": (Line(7, "</delegation>"),)}, "says nothing"),
         ({"questions": (), "responses": ()}, "nothing is asked"),
         ({"questions": (Line(-1, "a"),)}, "past the end"),
     ],
@@ -62,6 +66,10 @@ def test_a_response_with_the_token_delegates() -> None:
 def test_a_talk_of_no_use_is_refused_with_its_reason(changes: dict[str, Any], why: str) -> None:
     with pytest.raises(BadInput, match=why):
         check_talk(talk(**changes))
+
+
+def test_a_response_of_several_lines_is_one_sentence() -> None:
+    assert seconds_of(talk(responses=(Line(7, "It is red\nand round."),)))[7].decision == Respond("It is red and round.")
 
 
 def test_a_long_talk_begins_a_chunk_that_knows_what_was_said() -> None:
@@ -126,19 +134,23 @@ def annotation(name: str, **changes: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def annotated(tmp_path: Path) -> Path:
-    """Two videos of four seconds, and six annotations of which only two are of use."""
+    """Two videos of four seconds, and annotations of which six are of use."""
     for name in ("a.mp4", "b.mp4"):
         write_clip(tmp_path / name, [GREY] * 16, fps=4)
     (tmp_path / "broken.mp4").write_bytes(b"no video")
     entries = [
-        annotation("a.mp4"),
+        *[annotation("a.mp4")] * 4,
         annotation("gone.mp4"),
         annotation("b.mp4", response=[]),
         annotation("b.mp4", response=[{"content": "Now.", "time": "9"}]),
         annotation("broken.mp4"),
         annotation("b.mp4", question=[{"content": "When?", "time": "soon"}]),
         annotation("b.mp4"),
+        annotation("../secret.mp4"),
+        annotation("x" * 300),
+        annotation("a.mp4", response=[], quiet=True),
     ]
+    write_clip(tmp_path.parent / "secret.mp4", [GREY] * 8, fps=4)
     path = tmp_path / "annotations.json"
     path.write_text(json.dumps(entries), encoding="utf-8")
     return path
@@ -152,11 +164,12 @@ def converted(path: Path, out: Path) -> list[Outcome]:
 
 def test_conversion_keeps_what_is_of_use_and_says_why_the_rest_is_not(annotated: Path, tmp_path: Path) -> None:
     outcomes = converted(annotated, tmp_path / "shards")
-    assert sum(outcome.clips for outcome in outcomes) == 2
+    assert sum(outcome.clips for outcome in outcomes) == 6
     told = {name: why for outcome in outcomes for name, why in outcome.rejected}
     assert "no video gone.mp4" in told["gone.mp4"] and "cannot be read" in told["broken.mp4"]
     reasons = " ".join(why for outcome in outcomes for _, why in outcome.rejected)
     assert "responses is empty" in reasons and "past the end" in reasons and "no time" in reasons
+    assert "outside the videos' folder" in reasons and "too long" in reasons
     clip = read_clip(shards_in(tmp_path / "shards")[0], 0)
     assert clip.talk.seconds == len(clip.images()) == 4 and clip.talk.responses == (Line(2, "Now."),)
 
@@ -164,7 +177,7 @@ def test_conversion_keeps_what_is_of_use_and_says_why_the_rest_is_not(annotated:
 def test_a_stopped_conversion_goes_on_and_mends_what_was_torn(annotated: Path, tmp_path: Path) -> None:
     out = tmp_path / "shards"
     converted(annotated, out)
-    first, last = shards_in(out)[0], shards_in(out)[-1]
+    first, *_, last = shards_in(out)
     kept = first.stat().st_mtime_ns
     last.write_bytes(last.read_bytes()[:100])
     shards._opened.cache_clear()
@@ -172,9 +185,18 @@ def test_a_stopped_conversion_goes_on_and_mends_what_was_torn(annotated: Path, t
         shard_size(last)
     converted(annotated, out)
     shards._opened.cache_clear()
-    assert shard_size(last) == 1 and first.stat().st_mtime_ns == kept
+    assert shard_size(last) == 1 and shard_size(first) == 3 and first.stat().st_mtime_ns == kept
     with pytest.raises(BadInput, match="another conversion"):
         convert(Conversion(annotated, tmp_path, out, per_shard=2), 1, lambda outcome: None)
+
+
+def test_the_label_at_a_second_can_be_seen_in_its_picture() -> None:
+    """What a rendered response tells has fully come by the second that it is put on, and not a whole second before."""
+    for seed in range(60):
+        made = episode("train", seed, "alert")
+        arrivals = [presence.since for presence in made.there]
+        for line in made.talk.responses:
+            assert any(line.t - 1 < since <= line.t for since in arrivals)
 
 
 def test_a_full_disk_leaves_no_half_shard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,5 +230,29 @@ def test_annotations_that_are_no_list_or_torn_are_told(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no list of clips"):
         converted(path, tmp_path / "s1")
     path.write_text(json.dumps([annotation("a.mp4")] * 4)[:-20], encoding="utf-8")
-    with pytest.raises(BadInput, match="not valid JSON"):
+    for name in ("a.mp4",):
+        write_clip(tmp_path / name, [GREY] * 16, fps=4)
+    with pytest.raises(BadInput, match="What came before it has been converted"):
         converted(path, tmp_path / "s2")
+    assert sum(shard_size(shard) for shard in shards_in(tmp_path / "s2")) == 3
+
+
+def test_more_clips_in_the_same_file_are_converted_too(tmp_path: Path) -> None:
+    write_clip(tmp_path / "a.mp4", [GREY] * 16, fps=4)
+    path = tmp_path / "annotations.json"
+    for count in (1, 2):
+        path.write_text(json.dumps([annotation("a.mp4")] * count), encoding="utf-8")
+        shards._opened.cache_clear()
+        assert sum(outcome.clips for outcome in converted(path, tmp_path / "s")) == count
+
+
+def test_a_video_with_a_hole_or_cut_short_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_clip(tmp_path / "a.mp4", [GREY] * 40, fps=4)
+    monkeypatch.setattr(VideoSource, "pictures", lambda self, end: (Frame(t, GREY) for t in (0.0, 0.5, 1.0, 6.0, 9.8)))
+    monkeypatch.setattr(VideoSource, "damaged", 3, raising=False)
+    monkeypatch.setattr(VideoSource, "__setattr__", lambda self, k, v: None if k == "damaged" else object.__setattr__(self, k, v))
+    with pytest.raises(BadInput, match=r"from 1\.0 to 6\.0 s are missing"):
+        frames_of(path, 10_000)
+    monkeypatch.setattr(VideoSource, "pictures", lambda self, end: iter((Frame(0.0, GREY), Frame(1.0, GREY))))
+    with pytest.raises(BadInput, match=r"end at 1\.0 of 10\.0 s"):
+        frames_of(path, 10_000)

@@ -4,7 +4,7 @@ import { element } from './card.js';
 import { clock, keep, kept, t } from './words.js';
 
 const STORE = 'joyvl-labels';
-const MOST_CLIPS = 200, MOST_LINES = 500, MOST_WORDS = 2000;
+const MOST_CLIPS = 200, MOST_LINES = 500, MOST_WORDS = 2000, MOST_BYTES = 20_000_000;
 const KINDS = ['question', 'response'];
 
 export class Labels {
@@ -29,6 +29,8 @@ export class Labels {
     this.task = input('text');
     this.task.maxLength = 60;
     this.task.onchange = () => { if (this.now) { this.now.task_type = this.task.value.trim(); this.store(); } };
+    this.quiet = input('checkbox');
+    this.quiet.onchange = () => { if (this.now) { this.now.quiet = this.quiet.checked; this.store(); this.draw(); } };
     this.words = element('textarea');
     this.words.rows = 2;
     this.words.maxLength = MOST_WORDS;
@@ -39,7 +41,7 @@ export class Labels {
     this.counted = element('p', 'jv-told');
     this.heading = element('h2');
     this.lead = element('p', 'jv-lead');
-    this.labels = { label_clip: this.file, label_saved: this.saved, label_task: this.task, label_words: this.words };
+    this.labels = { label_clip: this.file, label_saved: this.saved, label_task: this.task, label_words: this.words, label_quiet: this.quiet };
     this.tags = Object.fromEntries(Object.keys(this.labels).map((key) => [key, element('span')]));
     const fields = Object.entries(this.labels).map(([key, field]) => { const made = element('label'); made.append(this.tags[key], field); return made; });
     this.buttons = {
@@ -50,7 +52,7 @@ export class Labels {
     this.pressed = Object.fromEntries(Object.entries(this.buttons).map(([key, act]) => [key, pressable(act)]));
     const rows = [['label_back', 'label_on', 'label_question', 'label_response'], ['label_download', 'label_clear']]
       .map((keys) => { const row = element('p', 'jv-label-row'); row.append(...keys.map((key) => this.pressed[key])); return row; });
-    this.root.replaceChildren(this.heading, this.lead, fields[0], fields[1], this.video, fields[2], fields[3], rows[0], this.told,
+    this.root.replaceChildren(this.heading, this.lead, fields[0], fields[1], this.video, fields[2], fields[3], rows[0], fields[4], this.told,
       this.lines, this.counted, rows[1]);
     this.relabel();
   }
@@ -72,10 +74,11 @@ export class Labels {
     this.now = this.clips.find((clip) => clip.video_name === file.name);
     if (!this.now) {
       if (this.clips.length >= MOST_CLIPS) { this.tell(t('label_many', { most: MOST_CLIPS })); return; }
-      this.now = { video_name: file.name, video_path: file.name, task_type: '', source: 'labelled', question: [], response: [] };
+      this.now = { video_name: file.name, video_path: file.name, task_type: '', source: 'labelled', quiet: false, question: [], response: [] };
       this.clips.push(this.now);
     }
     this.task.value = this.now.task_type;
+    this.quiet.checked = this.now.quiet;
     this.draw();
   }
 
@@ -126,8 +129,8 @@ export class Labels {
     return item;
   }
 
-  // Clips that teach something.
-  get finished() { return this.clips.filter((clip) => clip.response.length); }
+  // Clips that teach something: what to say, or that nothing is to be said.
+  get finished() { return this.clips.filter((clip) => clip.response.length || (clip.quiet && clip.question.length)); }
 
   download() {
     const link = document.createElement('a');
@@ -140,15 +143,21 @@ export class Labels {
   async read(file) {
     if (!file) return;
     try {
-      const clips = JSON.parse(await file.text());
+      const clips = file.size > MOST_BYTES ? null : JSON.parse(await file.text());
       if (!Array.isArray(clips) || !clips.every(whole)) throw new Error('no annotations');
-      const names = new Set(clips.map((clip) => clip.video_name));
-      this.clips = [...this.clips.filter((clip) => !names.has(clip.video_name)), ...clips].slice(-MOST_CLIPS);
-      if (this.now) this.now = this.clips.find((clip) => clip.video_name === this.now.video_name) || null;
-      this.tell('');
-      this.store();
-      this.draw();
+      this.take(clips.map(filled));
     } catch { this.tell(t('label_unread')); }
+  }
+
+  take(clips) {
+    const names = new Set(clips.map((clip) => clip.video_name));
+    const all = [...this.clips.filter((clip) => !names.has(clip.video_name)), ...clips];
+    if (all.length > MOST_CLIPS) { this.tell(t('label_many', { most: MOST_CLIPS })); return; }
+    this.clips = all;
+    if (this.now) this.now = this.clips.find((clip) => clip.video_name === this.now.video_name) || null;
+    this.tell('');
+    this.store();
+    this.draw();
   }
 
   clear() {
@@ -159,7 +168,9 @@ export class Labels {
     this.draw();
   }
 
-  store() { keep(STORE, this.clips.length ? JSON.stringify(this.clips) : null); }
+  store() {
+    if (!keep(STORE, this.clips.length ? JSON.stringify(this.clips) : null)) this.tell(t('label_unkept'));
+  }
 
   tell(text) { this.told.textContent = text; }
 }
@@ -167,7 +178,7 @@ export class Labels {
 function restored() {
   try {
     const clips = JSON.parse(kept(STORE) || '[]');
-    return Array.isArray(clips) ? clips.filter(whole) : [];
+    return Array.isArray(clips) ? clips.filter(whole).map(filled) : [];
   } catch { return []; }
 }
 
@@ -176,6 +187,8 @@ function whole(clip) {
   const line = (one) => typeof one?.content === 'string' && Number.isFinite(Number(one.time));
   return typeof clip?.video_name === 'string' && KINDS.every((kind) => Array.isArray(clip[kind]) && clip[kind].every(line));
 }
+
+const filled = (clip) => ({ video_path: clip.video_name, task_type: '', source: 'labelled', quiet: false, ...clip });
 
 function input(type, accept = '') {
   const made = element('input');

@@ -63,7 +63,7 @@ export function kept(name) {
 }
 
 export function keep(name, value) {
-  try { if (value === null) localStorage.removeItem(name); else localStorage.setItem(name, value); } catch { /* so be it */ }
+  try { if (value === null) localStorage.removeItem(name); else localStorage.setItem(name, value); return true; } catch { return false; }
 }
 
 export const clock = (seconds) =>

@@ -48,6 +48,7 @@ def _render(options: argparse.Namespace) -> int:
     from joyvl_app.train.rendering import render
 
     _within("--clips", options.clips, 1, _MOST_CLIPS)
+    _within("--seed", options.seed, 0, 1 << 40)
     if options.family and options.family not in FAMILIES:
         raise BadInput(f"There is no family '{options.family}'. Choose from: {', '.join(FAMILIES)}.")
     seeds = range(options.seed, options.seed + options.clips)

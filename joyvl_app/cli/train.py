@@ -116,8 +116,12 @@ def _check(options: argparse.Namespace) -> None:
         if getattr(options, name, 1) < 1:
             raise BadInput(f"--{name.replace('_', '-')} must be at least 1.")
     for name in ("silence", "near", "onset", "words", "cells", "lora", "kl", "warmup", "workers", "seed"):
-        if getattr(options, name, 0) < 0:
-            raise BadInput(f"--{name} must not be negative.")
+        if not 0 <= getattr(options, name, 0) < float("inf"):
+            raise BadInput(f"--{name} must be a number, not below 0.")
+    if getattr(options, "cells", 0) and options.data:
+        raise BadInput("--cells is for rendered episodes; what shards show is not known cell by cell.")
+    if not 32 * 32 <= options.pixels <= 4_096 * 4_096:
+        raise BadInput("--pixels must be between 1,024 and 16,777,216.")
     if not 0 < options.rate < 1:
         raise BadInput("--rate must lie between 0 and 1.")
 

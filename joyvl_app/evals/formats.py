@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
+from joyvl_app.dialect.tokens import DELEGATION
 from joyvl_app.errors import BadInput
 from joyvl_app.evals.cases import Capability, CaseSpec, Expected, Said
 from joyvl_app.scenario import Strict
@@ -50,7 +51,9 @@ class Annotation(Strict):
     source: str
     question: tuple[_Line, ...]
     response: tuple[_Line, ...]
-    result: tuple[_Line, ...] = ()  # ours: what a delegation brought back, which the released format does not tell
+    # Ours, which the released format does not tell: what a delegation brought back; that a clip is quiet on purpose.
+    result: tuple[_Line, ...] = ()
+    quiet: bool = False
 
 
 class _Question(Strict):
@@ -109,12 +112,19 @@ def _training_cases(clips: tuple[Annotation, ...], path: Path) -> Iterator[tuple
                 id=f"{_slug(path.stem)}-{number:05d}",
                 capability=_capability(clip.task_type),
                 instructions=tuple(Said(t=line.time, text=line.content) for line in clip.question),
-                events=tuple(Expected(t=line.time, like=line.content) for line in responses),
+                events=tuple(_expected(line) for line in responses),
                 tags=("released",),
                 why=f"{clip.task_type}, {clip.source}",
             ),
             _video(path, clip.video_path),
         )
+
+
+def _expected(line: _Line) -> Expected:
+    """A response that hands a question over is a delegation, whatever its words."""
+    if DELEGATION in line.content:
+        return Expected(t=line.time, kind="delegate")
+    return Expected(t=line.time, like=line.content)
 
 
 def _streaming_cases(videos: tuple[StreamingBenchVideo, ...], path: Path) -> Iterator[tuple[CaseSpec, Path]]:

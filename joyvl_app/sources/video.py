@@ -14,6 +14,8 @@ from joyvl_app.domain import Frame, Image
 from joyvl_app.errors import BadInput
 from joyvl_app.sources.scaling import fitted
 
+_LISTS = {"hls", "concat", "dash"}  # such a file could name any other
+
 
 class VideoSource:
     """Frames from second 0 on; a damaged stretch is skipped, a file without any picture raises BadInput."""
@@ -26,6 +28,7 @@ class VideoSource:
         self._container = _open(path)
         self._stream = self._container.streams.video[0]
         self._stream.thread_type = "AUTO"
+        self.damaged = 0  # packets that could not be decoded so far
         self.seconds = _duration(self._container, self._stream)
 
     async def frames(self) -> AsyncIterator[Frame]:
@@ -72,6 +75,7 @@ class VideoSource:
             except av.error.FFmpegError as error:
                 if isinstance(error, av.error.EOFError):
                     return
+                self.damaged += 1
 
     def _frame(self, t: float, picture: av.VideoFrame) -> Frame:
         width, height = fitted(picture.width, picture.height, self._max_side)
@@ -82,9 +86,12 @@ class VideoSource:
 
 def _open(path: Path) -> av.container.InputContainer:
     try:
-        container = av.open(str(path))
+        container = av.open(str(path), options={"protocol_whitelist": "file"})
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise BadInput(f"{path.name} cannot be read as a video; it may be damaged or of an unknown format.") from error
+    if _LISTS & set(container.format.name.split(",")):
+        container.close()
+        raise BadInput(f"{path.name} is a list of other files, not a video.")
     if not container.streams.video:
         container.close()
         raise BadInput(f"{path.name} has no picture, only sound; there is nothing to watch in it.")

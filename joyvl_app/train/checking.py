@@ -53,7 +53,7 @@ def look_through(folder: Path, encoder: Encoder | None = None, pictures: bool = 
 def _take_in(contents: Contents, path: Path, place: int, encoder: Encoder | None, pictures: bool) -> None:
     clip = read_clip(path, place)
     seconds = seconds_of(clip.talk)
-    images = clip.images() if pictures or encoder else []
+    images = list(clip.images()) if pictures or encoder else []
     rows = encoder.rows(clip.talk, images, Weights()) if encoder else []
     contents.clips += 1
     contents.seconds += len(seconds)

@@ -6,11 +6,12 @@ Shard n holds the clips of a fixed stretch of the annotation file, so that a sto
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,12 @@ from joyvl_app.evals.formats import Annotation
 from joyvl_app.sources.scaling import within
 from joyvl_app.sources.video import VideoSource
 from joyvl_app.train.shards import Clip, jpeg, shard_size, write_shard
+from joyvl_app.train.states import read_note, write_note
 from joyvl_app.train.talks import Line, Talk, check_talk
 
 _RATE = 8  # pictures a second that are looked at for the one nearest to each whole second
 _MOST_SECONDS = 7_200
+_HOLE = 2.0  # seconds without a picture that a damaged video may have
 
 
 @dataclass(frozen=True)
@@ -51,11 +54,15 @@ class Outcome:
 def convert(conversion: Conversion, processes: int, told: Callable[[Outcome], None]) -> None:
     """Make all shards that are not there yet. Raises BadInput when the annotations cannot be read or nothing can be written."""
     _prepare(conversion)
+    torn = None
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        waiting = set()
+        waiting: set[Future[Outcome]] = set()
         try:
             for number, entries in enumerate(_stretches(conversion)):
-                known = _known(conversion, number)
+                if isinstance(entries, BadInput):
+                    torn = entries
+                    break
+                known = _known(conversion, number, _digest(entries))
                 if known is not None:
                     told(known)
                     continue
@@ -65,54 +72,67 @@ def convert(conversion: Conversion, processes: int, told: Callable[[Outcome], No
                     waiting.remove(done)
             for future in as_completed(waiting):
                 told(future.result())
+        except BrokenProcessPool as error:
+            raise BadInput("A process that converted was killed, most likely for want of memory; try --jobs 1.") from error
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+    if torn:
+        raise torn
 
 
 def _prepare(conversion: Conversion) -> None:
-    """A folder belongs to one annotation file and one way of converting it."""
-    wanted = {"annotations": conversion.annotations.name, "pixels": conversion.pixels, "per_shard": conversion.per_shard}
+    """A folder belongs to one way of converting. Raises BadInput when it holds another's."""
+    wanted = {"videos": str(conversion.videos.resolve()), "pixels": conversion.pixels, "per_shard": conversion.per_shard}
     note = conversion.out / "conversion.json"
     try:
         conversion.out.mkdir(parents=True, exist_ok=True)
-        present = json.loads(note.read_text(encoding="utf-8")) if note.exists() else wanted
-        if present != wanted:
-            raise BadInput(f"{conversion.out} holds another conversion ({present}); name a new folder.")
-        note.write_text(json.dumps(wanted), encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise BadInput(f"Cannot write to {conversion.out}: {error}.") from error
+    except OSError as error:
+        raise BadInput(f"Cannot write to {conversion.out}: {error.strerror or error}.") from error
+    present = read_note(note) or wanted
+    if present != wanted:
+        raise BadInput(f"{conversion.out} holds another conversion ({present}); name a new folder.")
+    write_note(note, wanted)
 
 
-def _stretches(conversion: Conversion) -> Iterator[list[Any]]:
-    """The annotation file's entries, `per_shard` at a time, without reading it whole."""
+def _stretches(conversion: Conversion) -> Iterator[list[Any] | BadInput]:
+    """The annotation file's entries, `per_shard` at a time, without reading it whole; a fault in it comes last."""
     import ijson
 
-    path = conversion.annotations
+    path, stretch = conversion.annotations, list[Any]()
     try:
         with path.open("rb") as file:
             if file.read(1024).lstrip()[:1] != b"[":
                 raise BadInput(f"{path} is no list of clips; the released annotation files are.")
             file.seek(0)
-            entries = ijson.items(file, "item", use_float=True)
-            while stretch := list(islice(entries, conversion.per_shard)):
-                yield stretch
+            for entry in ijson.items(file, "item", use_float=True):
+                stretch.append(entry)
+                if len(stretch) == conversion.per_shard:
+                    yield stretch
+                    stretch = []
+        torn = None
     except OSError as error:
         raise BadInput(f"Cannot read {path}: {error.strerror}.") from error
     except ijson.JSONError as error:
-        raise BadInput(
-            f"{path} is not valid JSON from here on: {str(error)[:200]}. What came before it has been converted."
-        ) from error
+        torn = BadInput(f"{path} is not valid JSON from here on: {str(error)[:200]}. What came before it has been converted.")
+    if stretch:
+        yield stretch
+    if torn:
+        yield torn
 
 
-def _known(conversion: Conversion, number: int) -> Outcome | None:
-    """What an earlier conversion made of this stretch; None when it is not there or torn."""
+def _digest(entries: Sequence[Any]) -> str:
+    return hashlib.blake2b(json.dumps(entries, sort_keys=True).encode(), digest_size=12).hexdigest()
+
+
+def _known(conversion: Conversion, number: int, digest: str) -> Outcome | None:
+    """What an earlier conversion made of this very stretch, without a rejection; None when there is none, or it is torn."""
     shard = _path(conversion, number)
     try:
         noted = json.loads(shard.with_suffix(".json").read_text(encoding="utf-8"))
-        if noted["clips"] and shard_size(shard) != noted["clips"]:
+        if noted["rejected"] or noted["digest"] != digest or shard_size(shard) != noted["clips"]:
             return None
-        return Outcome(noted["clips"], tuple((name, why) for name, why in noted["rejected"]))
+        return Outcome(noted["clips"], ())
     except (OSError, ValueError, KeyError, BadInput):
         return None
 
@@ -127,17 +147,13 @@ def _shard(conversion: Conversion, number: int, entries: Sequence[Any]) -> Outco
         name = str(entry.get("video_name", "")) if isinstance(entry, dict) else ""
         try:
             clips.append(_clip(conversion, entry, f"{number:05d}-{place:03d}"))
-        except BadInput as error:
+        except (BadInput, OSError) as error:  # a name too long, a folder that may not be read
             rejected.append((name or f"entry {number * conversion.per_shard + place + 1}", str(error)))
     path, outcome = _path(conversion, number), Outcome(len(clips), tuple(rejected))
+    path.unlink(missing_ok=True)
     if clips:
         write_shard(path, clips)
-    try:
-        path.with_suffix(".json").write_text(
-            json.dumps({"clips": outcome.clips, "rejected": rejected}, ensure_ascii=False), "utf-8"
-        )
-    except OSError as error:
-        raise BadInput(f"Cannot write to {conversion.out}: {error.strerror or error}.") from error
+    write_note(path.with_suffix(".json"), {"clips": len(clips), "digest": _digest(entries), "rejected": rejected})
     return outcome
 
 
@@ -148,9 +164,11 @@ def _clip(conversion: Conversion, entry: Any, name: str) -> Clip:
     except ValidationError as error:
         fault = error.errors()[0]
         raise BadInput(f"field {'.'.join(map(str, fault['loc']))}: {fault['msg'].removeprefix('Value error, ')}") from error
-    if not annotation.response:
-        raise BadInput("its list of responses is empty, so it teaches nothing")
-    video = conversion.videos / annotation.video_path
+    if not annotation.response and not (annotation.quiet and annotation.question):
+        raise BadInput("its list of responses is empty, so it teaches nothing (one that is quiet on purpose says quiet: true)")
+    video = (conversion.videos / annotation.video_path).resolve()
+    if not video.is_relative_to(conversion.videos.resolve()):
+        raise BadInput(f"its video {annotation.video_path} lies outside the videos' folder")
     if not video.is_file():
         raise BadInput(f"there is no video {annotation.video_path}")
     frames = frames_of(video, conversion.pixels)
@@ -171,17 +189,21 @@ def _lines(said: Sequence[Any]) -> tuple[Line, ...]:
 
 
 def frames_of(video: Path, pixels: int) -> list[bytes]:
-    """One JPEG for every whole second: the last picture up to it. Raises BadInput when the video cannot be used."""
+    """One JPEG for every whole second: the last picture up to it. Raises BadInput when the video cannot be used or has holes."""
     source = VideoSource(video, _RATE, 1_920)
     frames: list[bytes] = []
     last: Frame | None = None
     try:
         for frame in source.pictures(end=float(_MOST_SECONDS)):
+            if last is not None and source.damaged and frame.t - last.t > _HOLE:
+                raise BadInput(f"its pictures from {last.t:.1f} to {frame.t:.1f} s are missing or damaged")
             while last is not None and frame.t > len(frames) + 0.5 / _RATE:
                 frames.append(jpeg(within(last.image, pixels)))
             last = frame
     finally:
         source.close()
-    if last is not None and last.t >= len(frames):
+    if last is None or (source.seconds or 0.0) - last.t > _HOLE:
+        raise BadInput(f"its pictures end at {last.t if last else 0:.1f} of {source.seconds:.1f} s; it is cut short or damaged")
+    if last.t >= len(frames):
         frames.append(jpeg(within(last.image, pixels)))
     return frames

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -17,7 +17,7 @@ from joyvl_app.domain import Decision, Image, Moment, Silence
 from joyvl_app.train.cells import names_of, tokens_of
 from joyvl_app.train.loss import Weights
 from joyvl_app.train.staging import Presence
-from joyvl_app.train.talks import Talk, moments_of
+from joyvl_app.train.talks import CARRIED, Talk, chunks_of, moments_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +51,7 @@ class Taught:
     answer: tuple[int, ...]
     decision: Decision
     near: bool
+    known: bool = False  # taken along from the chunk before
 
 
 class Encoder:
@@ -62,18 +63,38 @@ class Encoder:
         self._framing, self._image, self._side, self._fit, self._system = framing, image_token, side, fit, system
         self._end = int(tokenizer.eos_token_id)
 
-    def rows(self, talk: Talk, images: Sequence[Image], weights: Weights, start: float = 0.0) -> list[Row]:
-        """One row a chunk. Raises BadInput when the talk is of no use."""
-        return [self._row(name, turns, weights) for name, turns in self.chunks(talk, images, start)]
+    def rows(
+        self, talk: Talk, images: Sequence[Image], weights: Weights, start: float = 0.0, chunk: int | None = None
+    ) -> list[Row]:
+        """One row a chunk, or that of `chunk` alone. Raises BadInput when the talk is of no use."""
+        chunks = range(chunks_of(talk)) if chunk is None else (chunk,)
+        return [self._row(f"{talk.id}.{n}" if n else talk.id, self.turns(talk, images, start, n), weights) for n in chunks]
 
-    def chunks(self, talk: Talk, images: Sequence[Image], start: float = 0.0) -> list[tuple[str, list[Taught]]]:
-        """Each chunk's name and turns. Raises BadInput when the talk is of no use."""
-        told = moments_of(talk, images, start)
-        chunks = sorted({moment.chunk_id for moment, _, _ in told})
-        return [
-            (f"{talk.id}.{chunk}" if chunk else talk.id, self._turns([part for part in told if part[0].chunk_id == chunk]))
-            for chunk in chunks
-        ]
+    def turns(self, talk: Talk, images: Sequence[Image], start: float = 0.0, chunk: int = 0) -> list[Taught]:
+        """A chunk's turns; the first ones of a later chunk are taken along from the one before, as the decider does it."""
+        conversation, turns = Conversation(CARRIED), list[Taught]()
+        for moment, decision, near in moments_of(talk, images, start, chunk):
+            conversation.hear(moment)
+            exchange = conversation.exchange(moment)
+            if moment.chunk_id == chunk:
+                if not turns:
+                    turns += self._taken_along(conversation, moment, exchange)
+                text = self._prompt(conversation, moment, exchange, not turns)
+                turns.append(self._taught(text, exchange, decision, near))
+            conversation.commit(moment, exchange, decision)
+        return turns
+
+    def _taken_along(self, conversation: Conversation, moment: Moment, now: Exchange) -> list[Taught]:
+        """The seconds before a chunk's first one, told anew and not learned again."""
+        turns: list[Taught] = []
+        for exchange in conversation.taken_along(CARRIED):
+            text = self._prompt(conversation, moment, exchange, not turns)
+            turns.append(replace(self._taught(text, exchange, Silence(), False), answer=self._encode(exchange.reply), known=True))
+        return turns
+
+    def _taught(self, text: str, exchange: Exchange, decision: Decision, near: bool) -> Taught:
+        answer = self._encode(dialect.render(decision))
+        return Taught(text, self._encode(text), self._fit(exchange.images[-1]), answer, decision, near)
 
     def cells(self, there: Sequence[Presence], row: Row) -> NDArray[np.int64]:
         """What each vision token of each picture looks at, a picture a second from 0 on."""
@@ -88,19 +109,8 @@ class Encoder:
         writing = self.writing()
         for turn in turns:
             writing.prompt(turn.prompt, turn.picture)
-            writing.answer(turn.answer, *_weighed(turn.decision, turn.near, weights))
+            writing.answer(turn.answer, *((0.0, 0.0) if turn.known else _weighed(turn.decision, turn.near, weights)))
         return writing.row(name)
-
-    def _turns(self, told: Sequence[tuple[Moment, Decision, bool]]) -> list[Taught]:
-        conversation, turns = Conversation(0), list[Taught]()
-        for moment, decision, near in told:
-            conversation.hear(moment)
-            exchange = conversation.exchange(moment)
-            text = self._prompt(conversation, moment, exchange, not turns)
-            answer = self._encode(dialect.render(decision))
-            turns.append(Taught(text, self._encode(text), self._fit(exchange.images[-1]), answer, decision, near))
-            conversation.commit(moment, exchange, decision)
-        return turns
 
     def _prompt(self, conversation: Conversation, moment: Moment, exchange: Exchange, first: bool) -> str:
         frame = self._framing.pictured
@@ -142,12 +152,12 @@ class Writing:
         self._picture(rows, columns)
         self._text(ids[place + 1 :], 0.0)
 
-    def answer(self, ids: Sequence[int], first: float, rest: float) -> None:
-        """The model's turn; the weights of its first token, and of the others with the end."""
+    def answer(self, ids: Sequence[int], first: float, rest: float, end: float | None = None) -> None:
+        """The model's turn; the weights of its first token, of the others, and of its end (else that of the others)."""
         self._decisions.append(len(self._ids))
         self._text(ids[:1], first)
         self._text(ids[1:], rest)
-        self._after = rest
+        self._after = rest if end is None else end
 
     def row(self, name: str, ended: bool = True) -> Row:
         """All that was written; `ended` closes the last answer."""

@@ -6,9 +6,11 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 
+from joyvl_app.errors import BadInput
 from joyvl_app.evals.render.film import looks
 from joyvl_app.train.encoding import Encoder, Row
 from joyvl_app.train.episodes import episode
@@ -16,13 +18,16 @@ from joyvl_app.train.families import SEE
 from joyvl_app.train.loss import Weights
 from joyvl_app.train.worlds import Kind
 
-_AHEAD = 16  # items that a worker may be ahead
+_MOST_FAULTS = 200  # items in a row that are of no use
 _LATER = 0.3  # share of rendered episodes that play later in a session, where time markers are larger
 _LATEST = 40  # chunks
 
 
 class Items(Protocol):
-    """A numbered source of rows; `fetch` raises BadInput for an item that is of no use."""
+    """A numbered source of rows; `fetch` raises BadInput for an item that is of no use. A worker may be `ahead` items ahead."""
+
+    @property
+    def ahead(self) -> int: ...
 
     def fetch(self, number: int) -> list[Row]: ...
 
@@ -52,6 +57,7 @@ class Rendered:
     family: str | None = None
     seed: int = 0
     cells: bool = False
+    ahead: int = 16
 
     @cached_property
     def _encoder(self) -> Encoder:
@@ -72,21 +78,27 @@ def _start(family: str, seed: int) -> float:
 
 
 class Feed:
-    """Iterates over `items` from number `start` on, every `stride`-th; `waited`: the seconds that it kept its reader waiting."""
+    """Iterates over `items` from number `start` on. `waited` are the seconds that it kept its reader waiting, `faults` the items
+    of no use since they were last taken, each as its number and why.
+    """
 
-    def __init__(self, items: Items, start: int, workers: int, stride: int = 1) -> None:
-        self._items, self._start, self._workers, self._stride = items, start, workers, stride
+    def __init__(self, items: Items, start: int, workers: int) -> None:
+        self._items, self._start, self._workers = items, start, workers
         self.waited = 0.0
+        self.faults: list[tuple[int, str]] = []
 
     def __iter__(self) -> Iterator[tuple[int, list[Row]]]:
-        made = iter(self._made())
+        """Raises BadInput when nothing is of use any more."""
+        made, in_a_row = iter(self._made()), 0
         while True:
             began = time.perf_counter()
-            try:
-                number, rows = next(made)
-            except StopIteration:
-                return
+            number, rows, fault = next(made)
             self.waited += time.perf_counter() - began
+            in_a_row = in_a_row + 1 if fault else 0
+            if fault:
+                self.faults.append((number, fault))
+            if in_a_row >= _MOST_FAULTS:
+                raise BadInput(f"{in_a_row} clips in a row are of no use, the last one because {fault}")
             yield number, rows
 
     def _made(self) -> Any:
@@ -94,21 +106,18 @@ class Feed:
 
         options: dict[str, Any] = {}
         if self._workers:
-            options = {"prefetch_factor": _AHEAD, "multiprocessing_context": "spawn", "persistent_workers": True}
-        numbers: Any = _Numbers(self._start, self._stride)
+            options = {"prefetch_factor": self._items.ahead, "multiprocessing_context": "spawn", "persistent_workers": True}
+        numbers: Any = _Numbers(self._start)
         fetching: Any = _Fetching(self._items)
         return DataLoader(fetching, batch_size=None, sampler=numbers, num_workers=self._workers, **options)
 
 
 class _Numbers:
-    def __init__(self, start: int, stride: int) -> None:
-        self._start, self._stride = start, stride
+    def __init__(self, start: int) -> None:
+        self._start = start
 
     def __iter__(self) -> Iterator[int]:
-        number = self._start
-        while True:
-            yield number
-            number += self._stride
+        return count(self._start)
 
 
 class _Fetching:
@@ -117,8 +126,11 @@ class _Fetching:
     def __init__(self, items: Items) -> None:
         self._items = items
 
-    def __getitem__(self, number: int) -> tuple[int, list[Row]]:
-        return number, self._items.fetch(number)
+    def __getitem__(self, number: int) -> tuple[int, list[Row], str]:
+        try:
+            return number, self._items.fetch(number), ""
+        except BadInput as error:
+            return number, [], str(error)
 
     def __len__(self) -> int:
         return 1 << 62

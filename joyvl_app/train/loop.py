@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import shutil
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -16,13 +15,14 @@ from torch import Tensor
 from joyvl_app.deciders.vlm.checkpoint import PROMPT, Checkpoint
 from joyvl_app.deciders.vlm.device import trim
 from joyvl_app.deciders.vlm.inputs import Patches
-from joyvl_app.errors import BadInput, ProviderFailed
+from joyvl_app.errors import ProviderFailed
 from joyvl_app.train.cells import cell_loss
 from joyvl_app.train.encoding import Row
 from joyvl_app.train.feeding import Feed, Items, grouped
 from joyvl_app.train.loss import weighted_loss
 from joyvl_app.train.meter import Meter
 from joyvl_app.train.packing import Pack, logits_of, packed, packs, prepare
+from joyvl_app.train.states import progress_of, save_state, states_in, write_folder
 
 _TRIM_EVERY = 20  # steps: packs of ever other sizes leave holes in the heap
 _MOST_BAD = 5  # steps in a row whose loss is not a number
@@ -50,13 +50,14 @@ class Schedule:
 
 @dataclass
 class Progress:
-    """Where a run stands: steps done, the next item, and what was seen so far."""
+    """Where a run stands: steps done, the next item, what was seen so far, steps without a loss, items of no use."""
 
     step: int = 0
     item: int = 0
     tokens: int = 0
     seconds: int = 0  # of video
     skipped: int = 0
+    faults: int = 0
 
 
 class Run:
@@ -75,25 +76,28 @@ class Run:
         learned = [weight for weight in checkpoint.model.parameters() if weight.requires_grad]
         optimizer = torch.optim.AdamW(_decaying(learned, schedule.weight_decay), lr=schedule.rate, betas=(0.9, 0.98))
         rates = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule.factor)
-        self.model, self._optimizer, self._rates = accelerator.prepare(checkpoint.model, optimizer, rates)
+        self.model, self._optimizer = accelerator.prepare(checkpoint.model, optimizer)
+        self._rates = rates  # not accelerate's, which would step once for every process
+        accelerator.register_for_checkpointing(rates)
         self._bad = 0
 
     # --- learning ------------------------------------------------------------------------------------------------------
 
     def learn(self, items: Items, told: Callable[[dict[str, Any]], None]) -> None:
         """Until the schedule's last step. Raises ProviderFailed when the loss stays not a number."""
-        world, rank = self.accelerator.num_processes, self.accelerator.process_index
-        feed = Feed(items, self.progress.item + rank, self.schedule.workers, world)
         if self.progress.step >= self.schedule.steps:
             return
+        feed = Feed(items, self.progress.item, self.schedule.workers)
         meter = Meter(self._checkpoint.model, self.accelerator.device)
-        for number, rows in grouped(feed, max(1, self.schedule.tokens // world)):
+        for number, rows in grouped(feed, self.schedule.tokens):
             began = time.perf_counter()
             loss = self.step(rows)
-            self.progress.item = number + 1 - rank
+            self.progress.item = number + 1
+            self.progress.faults += len(feed.faults)
             done = {**asdict(self.progress), "steps": self.schedule.steps, "loss": loss, "rate": self._rates.get_last_lr()[0]}
-            told(done | meter.measure(rows, time.perf_counter() - began, feed.waited, self.schedule.steps - self.progress.step))
-            feed.waited = 0.0
+            figures = meter.measure(rows, time.perf_counter() - began, feed.waited, self.schedule.steps - self.progress.step)
+            told(done | figures | ({"unusable": feed.faults} if feed.faults else {}))
+            feed.waited, feed.faults = 0.0, []
             if self.progress.step % _TRIM_EVERY == 0:
                 trim()
             if self.progress.step % self.schedule.save_every == 0 or self.progress.step == self.schedule.steps:
@@ -105,6 +109,8 @@ class Run:
         """One step over all rows, in as many packs as needed; its loss."""
         parts = [packed(part, self.patches, self.accelerator.device) for part in packs(rows, self.schedule.pack)]
         amounts = [self.amount(part) for part in parts]
+        if not sum(amounts):
+            return self.pass_over()
         loss = 0.0
         for part, amount in zip(parts, amounts, strict=True):
             share = amount / sum(amounts)
@@ -151,46 +157,41 @@ class Run:
         if self._bad >= _MOST_BAD:
             raise ProviderFailed(
                 f"The loss has not been a number for {self._bad} steps, up to step {self.progress.step}. The last whole state "
-                f"is in {self.folder}; go on from it with a smaller --rate."
+                f"is in {self.folder}; give the same command with a smaller --rate to go on from it."
             )
 
     # --- states --------------------------------------------------------------------------------------------------------
 
     def save(self) -> None:
-        """A whole state under its final name, or none: written beside, then renamed. Raises BadInput when the disk is full."""
-        target = self.folder / f"state-{self.progress.step:07d}"
-        part = target.with_suffix(".part")
-        try:
-            shutil.rmtree(part, ignore_errors=True)
-            self.accelerator.save_state(str(part), safe_serialization=False)
-            (part / "progress.json").write_text(json.dumps(asdict(self.progress)), encoding="utf-8")
-            shutil.rmtree(target, ignore_errors=True)
-            part.rename(target)
-        except (OSError, RuntimeError) as error:  # torch tells a full disk as a RuntimeError
-            raise BadInput(f"Cannot write to {self.folder}: {error}. The state before this one is whole.") from error
-        for old in sorted(self.folder.glob("state-*"))[:-1]:
-            if old != target:
-                shutil.rmtree(old, ignore_errors=True)
+        """Raises BadInput when the disk is full; the state before is then whole."""
+        keep = self.accelerator.save_state
+        save_state(self.folder, self.progress.step, asdict(self.progress), lambda part: keep(part, safe_serialization=False))
 
     def resume(self) -> bool:
-        """Go on from the newest whole state; False when there is none."""
-        states = [path for path in sorted(self.folder.glob("state-*")) if (path / "progress.json").is_file()]
-        if not states:
-            return False
-        self.accelerator.load_state(str(states[-1]))
-        self.progress = Progress(**json.loads((states[-1] / "progress.json").read_text(encoding="utf-8")))
-        return True
+        """Go on from the newest state that can be read; False when there is none."""
+        for state in reversed(states_in(self.folder)):
+            try:
+                self.accelerator.load_state(str(state))
+                self.progress = Progress(**progress_of(state))
+                return True
+            except Exception as error:  # a torn pickle raises whatever it likes
+                print(f"{state} cannot be read ({str(error)[:120]}); the one before it is taken.", file=sys.stderr)
+        return False
 
     def export(self, target: Path, system: str) -> Path:
         """The checkpoint as the app loads it: whole weights (LoRA's are merged), tokenizer, pictures' sizes, the system turn."""
         model = self.accelerator.unwrap_model(self.model)
         model = model.merge_and_unload() if hasattr(model, "merge_and_unload") else model
         model.config.get_text_config()._attn_implementation = "sdpa"
-        model.save_pretrained(target)
-        self._checkpoint.tokenizer.save_pretrained(target)
-        self._checkpoint.image_processor.save_pretrained(target)
-        if system:
-            (target / PROMPT).write_text(system + "\n", encoding="utf-8")
+
+        def fill(part: Path) -> None:
+            model.save_pretrained(part)
+            self._checkpoint.tokenizer.save_pretrained(part)
+            self._checkpoint.image_processor.save_pretrained(part)
+            if system:
+                (part / PROMPT).write_text(system + "\n", encoding="utf-8")
+
+        write_folder(target, fill)
         return target
 
 

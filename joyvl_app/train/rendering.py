@@ -56,11 +56,12 @@ def _write(kind: Kind, family: str | None, out: Path, seed: int) -> dict[str, An
 
 
 def annotation_of(made: Episode, video: str) -> dict[str, Any]:
-    """In the released format; `result` is ours."""
+    """In the released format; `result` and `quiet` are ours."""
     talk = made.talk
     return {
         "video_name": Path(video).name, "video_path": video, "task_type": talk.family, "source": "rendered",
         "question": _lines(talk.questions), "response": _lines(talk.responses), "result": _lines(talk.results),
+        "quiet": not talk.responses,
     }  # fmt: skip
 
 

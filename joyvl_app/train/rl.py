@@ -49,7 +49,10 @@ class Policy:
 
     def plan(self) -> Plan:
         schedule = Schedule(self.steps, rate=self.rate, warmup=self.warmup, save_every=self.save_every, weight_decay=0.0)
-        return Plan(self.model, self.out, seed=self.seed, schedule=schedule, max_pixels=self.max_pixels, device=self.device)
+        about = {"windows": self.windows, "group": self.group, "kl": self.kl}
+        return Plan(
+            self.model, self.out, seed=self.seed, schedule=schedule, max_pixels=self.max_pixels, device=self.device, about=about
+        )
 
 
 def reinforce(policy: Policy, told: Told) -> Path:
@@ -61,7 +64,7 @@ def reinforce(policy: Policy, told: Told) -> Path:
     run, system = open_run(plan, accelerator, PolicyRun)
     assert isinstance(run, PolicyRun)
     run.begin(policy)
-    curve = Curve(plan.out, run.progress.step, accelerator.is_main_process)
+    curve = Curve(plan.out, run.progress.step)
     while run.progress.step < policy.steps:
         line = run.improve()
         curve.add(line)
@@ -94,8 +97,7 @@ class PolicyRun(Run):
     def improve(self) -> dict[str, Any]:
         """One step: draw, judge, learn; a line for the curve."""
         policy = self._policy
-        world, rank = self.accelerator.num_processes, self.accelerator.process_index
-        number = policy.seed + self.progress.item * world + rank * policy.windows
+        number = policy.seed + self.progress.item
         rng = np.random.default_rng((9, number))
         windows = [window_of(episode("train", number + n), rng) for n in range(policy.windows)]
         self._engine.model.eval()

@@ -13,6 +13,8 @@ from joyvl_app.deciders.vlm.engine import Engine
 from joyvl_app.deciders.vlm.inputs import Piece
 from joyvl_app.deciders.vlm.second import Second
 from joyvl_app.deciders.vlm.stream import ATTENTION, Stream
+from joyvl_app.dialect import parse
+from joyvl_app.domain import Silence
 from joyvl_app.evals.render.film import looks
 from joyvl_app.train.encoding import Encoder, Row, Taught
 from joyvl_app.train.windows import Window, reward_of
@@ -30,7 +32,7 @@ class Rollout:
 
 
 def roll_out(
-    engine: Engine, encoder: Encoder, windows: Sequence[Window], group: int, chance: random.Random, temperature: float = 1.0
+    engine: Engine, encoder: Encoder, windows: Sequence[Window], group: int, chance: random.Random
 ) -> list[list[Rollout]]:
     """`group` futures of every window, all in one pass a token; the past of a window is read once."""
     engine.model.config.get_text_config()._attn_implementation = ATTENTION
@@ -39,10 +41,7 @@ def roll_out(
     with torch.inference_mode():
         pasts = _pasts(engine, encoder, windows, turns)
         futures = [
-            [
-                _Future(engine, actions, window, told, past.fork(), Sampling(temperature, _MOST_WORDS), chance)
-                for _ in range(group)
-            ]
+            [_Future(engine, actions, window, told, past.fork(), Sampling(1.0, _MOST_WORDS), chance) for _ in range(group)]
             for window, told, past in zip(windows, turns, pasts, strict=True)
         ]
         everyone = [future for futures_of_one in futures for future in futures_of_one]
@@ -56,7 +55,7 @@ def roll_out(
 def _turns(encoder: Encoder, window: Window) -> list[Taught]:
     made = window.episode
     images = list(looks(made.play, range(made.talk.seconds)))
-    return encoder.chunks(made.talk, images)[0][1]
+    return encoder.turns(made.talk, images)
 
 
 def _pasts(engine: Engine, encoder: Encoder, windows: Sequence[Window], turns: Sequence[Sequence[Taught]]) -> list[Stream]:
@@ -89,11 +88,13 @@ class _Future:
         self._engine, self._actions, self._window, self._told = engine, actions, window, told
         self._stream, self._sampling, self._chance = stream, sampling, chance
         self._seconds: list[Second] = []
+        self._retracted: set[Second] = set()
 
     def second(self) -> Second | None:
         """The second that is being decided; None when the window is over."""
         if self._seconds and not self._seconds[-1].done:
             return self._seconds[-1]
+        self._retract_noise()
         place = self._window.first + len(self._seconds)
         if place >= self._window.last:
             return None
@@ -107,13 +108,20 @@ class _Future:
         )  # fmt: skip
         return self._seconds[-1]
 
+    def _retract_noise(self) -> None:
+        """What means nothing counts as silence, as in the decider."""
+        if self._seconds and self._seconds[-1].spoke and isinstance(parse(self._seconds[-1].raw).decision, Silence):
+            self._seconds[-1].retract()
+            self._retracted.add(self._seconds[-1])
+
     def rollout(self, encoder: Encoder) -> Rollout:
         writing, first = encoder.writing(), self._window.first
         for turn in self._told[:first]:
             writing.prompt(turn.prompt, turn.picture)
             writing.answer(turn.answer, 0.0, 0.0)
         for turn, second in zip(self._told[first:], self._seconds, strict=False):
+            drawn = float(second not in self._retracted)
             writing.prompt(turn.prompt, turn.picture)
-            writing.answer(second.written, 1.0, 1.0 if second.spoke else 0.0)
+            writing.answer(second.written, drawn, drawn if second.spoke else 0.0, drawn if second.ended else 0.0)
         said = tuple((float(first + n), second.raw) for n, second in enumerate(self._seconds) if second.spoke)
         return Rollout(writing.row(self._window.episode.talk.id), said, reward_of(self._window, said))

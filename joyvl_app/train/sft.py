@@ -15,6 +15,7 @@ from joyvl_app.train.loading import add_actions, load_model, system_of
 from joyvl_app.train.loop import Run, Schedule
 from joyvl_app.train.loss import Weights
 from joyvl_app.train.sources import Shards
+from joyvl_app.train.states import read_note, write_folder, write_note
 from joyvl_app.train.worlds import Kind
 
 _TARGETS = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
@@ -42,12 +43,12 @@ class Plan:
     checkpointing: bool = False
     max_pixels: int = 262_144
     device: str = "auto"
+    about: dict[str, float] = field(default_factory=dict)  # what else makes it another run
 
     def describe(self) -> dict[str, Any]:
-        """What must be the same when a run goes on: all but how fast it is made."""
-        told = asdict(self) | {"out": "", "data": str(self.data or "")}
-        for name in ("workers", "pack", "save_every"):
-            del told["schedule"][name]
+        """What must be the same when a run goes on: not how long it is, how large its steps are, or how fast it is made."""
+        told = asdict(self) | {"out": "", "data": str(self.data or ""), "tokens": self.schedule.tokens}
+        del told["schedule"]
         return told
 
 
@@ -62,8 +63,10 @@ def train(plan: Plan, told: Told) -> Path:
     from accelerate import Accelerator
 
     accelerator = Accelerator(cpu=plan.device == "cpu", mixed_precision=plan.precision)
+    if accelerator.num_processes > 1:
+        raise BadInput("The recipe runs in one process as yet; start it without accelerate launch, or with --num_processes 1.")
     run, system = open_run(plan, accelerator)
-    curve = Curve(plan.out, run.progress.step, accelerator.is_main_process)
+    curve = Curve(plan.out, run.progress.step)
 
     def tell(line: dict[str, Any]) -> None:
         curve.add(line)
@@ -94,7 +97,8 @@ def items_of(plan: Plan) -> Items:
     if plan.data is None:
         return Rendered(spec, plan.kind, plan.family, plan.seed, plan.cells > 0)
     shards = Shards(spec, str(plan.data), plan.seed)
-    shards.check()
+    if not shards.size:
+        raise BadInput(f"There are no clips in {plan.data}.")
     return shards
 
 
@@ -104,22 +108,26 @@ def _claim(plan: Plan) -> None:
     wanted = json.loads(json.dumps(plan.describe(), default=str))
     try:
         plan.out.mkdir(parents=True, exist_ok=True)
-        present = json.loads(note.read_text(encoding="utf-8")) if note.exists() else wanted
-        if present != wanted:
-            changed = sorted(name for name in wanted if present.get(name) != wanted[name])
-            raise BadInput(f"{plan.out} holds a run with another {', '.join(changed)}. Name a new folder, or the old settings.")
-        note.write_text(json.dumps(wanted, indent=1), encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise BadInput(f"Cannot write to {plan.out}: {error}.") from error
+    except OSError as error:
+        raise BadInput(f"Cannot write to {plan.out}: {error.strerror or error}.") from error
+    present = read_note(note) or wanted
+    if present != wanted:
+        changed = sorted(name for name in wanted if present.get(name) != wanted[name])
+        raise BadInput(f"{plan.out} holds a run with another {', '.join(changed)}. Name a new folder, or the old settings.")
+    write_note(note, wanted)
 
 
 def _write_parts(checkpoint: Checkpoint, folder: Path, system: str) -> None:
     """What the workers encode with: all of the checkpoint but its weights."""
-    checkpoint.model.config.save_pretrained(folder)
-    checkpoint.tokenizer.save_pretrained(folder)
-    checkpoint.image_processor.save_pretrained(folder)
-    if system:
-        (folder / PROMPT).write_text(system + "\n", encoding="utf-8")
+
+    def fill(part: Path) -> None:
+        checkpoint.model.config.save_pretrained(part)
+        checkpoint.tokenizer.save_pretrained(part)
+        checkpoint.image_processor.save_pretrained(part)
+        if system:
+            (part / PROMPT).write_text(system + "\n", encoding="utf-8")
+
+    write_folder(folder, fill)
 
 
 def _with_lora(checkpoint: Checkpoint, rank: int) -> Checkpoint:
@@ -132,24 +140,30 @@ def _with_lora(checkpoint: Checkpoint, rank: int) -> Checkpoint:
     from joyvl_app.dialect.tokens import DELEGATION, RESPONSE, SILENCE
 
     actions = checkpoint.tokenizer.convert_tokens_to_ids([SILENCE, RESPONSE, DELEGATION])
-    config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=_TARGETS, trainable_token_indices={"embed_tokens": actions})
+    tables = {"embed_tokens": actions}
+    if not checkpoint.model.config.tie_word_embeddings:  # P(silence) is read off the head's rows
+        tables["lm_head"] = actions
+    config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=_TARGETS, trainable_token_indices=tables)
     return replace(checkpoint, model=get_peft_model(checkpoint.model, config))
 
 
 class Curve:
     """`curve.jsonl`: a line a step; what a resumed run does again is cut off first."""
 
-    def __init__(self, folder: Path, step: int, writes: bool = True) -> None:
-        self._path, self._writes = folder / "curve.jsonl", writes
-        if writes and self._path.exists():
+    def __init__(self, folder: Path, step: int) -> None:
+        self._path = folder / "curve.jsonl"
+        if not self._path.exists():
+            return
+        part = self._path.with_suffix(".part")
+        try:
             lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
-            kept = [line for line in lines if _step(line) <= step]
-            self._path.write_text("".join(kept), encoding="utf-8")
+            part.write_text("".join(line for line in lines if _step(line) <= step), encoding="utf-8")
+            part.replace(self._path)
+        except OSError as error:
+            raise BadInput(f"Cannot write {self._path}: {error.strerror or error}.") from error
 
     def add(self, line: dict[str, Any]) -> None:
         """Raises BadInput when the disk is full."""
-        if not self._writes:
-            return
         try:
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")

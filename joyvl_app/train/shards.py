@@ -1,13 +1,13 @@
 """Clips as Parquet shards: a talk and one JPEG a second each, a clip to a row group, so that any one can be read alone.
 
-Columns: id, family, talk (JSON), frames (list of JPEG). A shard without its footer is torn and is told as such.
+Columns: id, family, talk (JSON), chunks (how many), frames (list of JPEG). A shard without its footer is torn, and told to be.
 """
 
 from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,7 +18,7 @@ from PIL import Image as Pillow
 
 from joyvl_app.domain import Image
 from joyvl_app.errors import BadInput
-from joyvl_app.train.talks import Line, Talk
+from joyvl_app.train.talks import Line, Talk, chunks_of
 
 _QUALITY = 92
 _OPEN = 16  # shards kept open
@@ -31,11 +31,24 @@ class Clip:
     talk: Talk
     frames: tuple[bytes, ...]
 
-    def images(self) -> list[Image]:
-        """Raises BadInput naming the frame that is damaged or missing."""
+    def images(self) -> Sequence[Image]:
+        """Decoded when asked for. Raises BadInput naming the frame that is damaged or missing."""
         if len(self.frames) < self.talk.seconds:
             raise BadInput(f"clip {self.talk.id}: frame {len(self.frames)} of {self.talk.seconds} is missing")
-        return [_decoded(self.talk.id, number, frame) for number, frame in enumerate(self.frames)]
+        if len(self.frames) > self.talk.seconds:
+            raise BadInput(f"clip {self.talk.id}: it has {len(self.frames)} frames for {self.talk.seconds} seconds")
+        return _Pictures(self.talk.id, self.frames)
+
+
+class _Pictures(Sequence[Image]):
+    def __init__(self, name: str, frames: Sequence[bytes]) -> None:
+        self._name, self._frames = name, frames
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def __getitem__(self, number: Any) -> Any:
+        return _decoded(self._name, number, self._frames[number])
 
 
 def jpeg(image: Image) -> bytes:
@@ -49,11 +62,13 @@ def write_shard(path: Path, clips: Sequence[Clip]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    kinds = pa.schema([("id", pa.string()), ("family", pa.string()), ("talk", pa.string()), ("frames", pa.list_(pa.binary()))])
+    text, many = pa.string(), pa.list_(pa.binary())
+    kinds = pa.schema([("id", text), ("family", text), ("talk", text), ("chunks", pa.int32()), ("frames", many)])
     columns = {
         "id": [clip.talk.id for clip in clips],
         "family": [clip.talk.family for clip in clips],
         "talk": [json.dumps(asdict(clip.talk), ensure_ascii=False) for clip in clips],
+        "chunks": [chunks_of(clip.talk) for clip in clips],
         "frames": [list(clip.frames) for clip in clips],
     }
     part = path.with_suffix(".part")
@@ -77,7 +92,7 @@ def read_clip(path: Path, place: int) -> Clip:
     try:
         row = _opened(path).read_row_group(place).to_pylist()[0]
         return Clip(_talk(json.loads(row["talk"])), tuple(row["frames"]))
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise BadInput(f"{path}, clip {place + 1}: it is damaged ({str(error)[:120]})") from error
 
 
@@ -89,11 +104,13 @@ def shards_in(folder: Path) -> list[Path]:
     return found
 
 
-def clips_in(folder: Path) -> Iterator[tuple[Path, int]]:
-    """Every clip as shard and place. Raises BadInput on a torn shard."""
+def chunks_in(folder: Path) -> list[tuple[Path, int, int]]:
+    """Every chunk of every clip as shard, place and number. Raises BadInput on a torn shard."""
+    found: list[tuple[Path, int, int]] = []
     for path in shards_in(folder):
-        for place in range(shard_size(path)):
-            yield path, place
+        sizes = _opened(path).read(["chunks"])["chunks"].to_pylist()
+        found += [(path, place, chunk) for place, chunks in enumerate(sizes) for chunk in range(chunks)]
+    return found
 
 
 @lru_cache(maxsize=_OPEN)
@@ -111,11 +128,11 @@ def _talk(raw: dict[str, Any]) -> Talk:
     def lines(name: str) -> tuple[Line, ...]:
         return tuple(Line(float(line["t"]), line["text"]) for line in raw[name])
 
-    return Talk(raw["id"], raw["family"], raw["seconds"], lines("questions"), lines("responses"), lines("results"))
+    return Talk(str(raw["id"]), str(raw["family"]), int(raw["seconds"]), lines("questions"), lines("responses"), lines("results"))
 
 
 def _decoded(name: str, number: int, frame: bytes) -> Image:
     try:
         return np.asarray(Pillow.open(io.BytesIO(frame)).convert("RGB"))
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, Pillow.DecompressionBombError) as error:
         raise BadInput(f"clip {name}: frame {number} is damaged") from error

@@ -1,43 +1,48 @@
-"""Shards as numbered items: every epoch all clips in an order of its own."""
+"""Shards as numbered items: every epoch all chunks in an order of its own."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from joyvl_app.train.encoding import Encoder, Row
 from joyvl_app.train.feeding import Spec
-from joyvl_app.train.shards import clips_in, read_clip
+from joyvl_app.train.shards import chunks_in, read_clip
 
 
 @dataclass(frozen=True)
 class Shards:
-    """The clips of a folder, shuffled by `seed`; raises BadInput when there are none, or a shard is torn."""
+    """The chunks of a folder's clips, shuffled by `seed`."""
 
     spec: Spec
     folder: str
     seed: int = 0
+    ahead: int = 3  # a chunk of large frames is 80 MB
 
     @cached_property
     def _encoder(self) -> Encoder:
         return self.spec.encoder()
 
     @cached_property
-    def _clips(self) -> list[tuple[Path, int]]:
-        return list(clips_in(Path(self.folder)))
+    def _chunks(self) -> list[tuple[Path, int, int]]:
+        return chunks_in(Path(self.folder))
 
-    def check(self) -> int:
-        """How many clips there are."""
-        return len(self._clips)
+    @property
+    def size(self) -> int:
+        """How many chunks there are. Raises BadInput when there are none, or a shard is torn."""
+        return len(self._chunks)
 
     def fetch(self, number: int) -> list[Row]:
-        epoch, place = divmod(number, len(self._clips))
-        path, row = self._clips[int(self._order(epoch)[place])]
+        epoch, place = divmod(number, self.size)
+        path, row, chunk = self._chunks[int(_order(self.seed, epoch, self.size)[place])]
         clip = read_clip(path, row)
-        return self._encoder.rows(clip.talk, clip.images(), self.spec.weights)
+        return self._encoder.rows(clip.talk, clip.images(), self.spec.weights, chunk=chunk)
 
-    def _order(self, epoch: int) -> np.ndarray:
-        return np.random.default_rng((self.seed, epoch)).permutation(len(self._clips))
+
+@lru_cache(maxsize=2)
+def _order(seed: int, epoch: int, size: int) -> NDArray[np.int64]:
+    return np.random.default_rng((seed, epoch)).permutation(size)

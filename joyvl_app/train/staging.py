@@ -15,6 +15,7 @@ _SLOTS = (0.2, 0.5, 0.8)  # where on the stage, as fractions of its width
 _CROWDED = 0.52  # the tallest that something may be beside others
 _PLATE, _PLATE_ASPECT = 1.45, 0.88  # of a number's card: its height in font sizes, its shape
 _APART = 1.0  # seconds between two in the same place
+_FPS = 2  # of a clip; training looks once a second
 _FILM_SIZE, _MOST_NOISE = (256, 192), 20.0
 
 
@@ -84,7 +85,7 @@ class Stage:
         self.there.append(presence)
         return presence
 
-    def play(self, seed: int, fps: int = 2) -> Screenplay:
+    def play(self, seed: int) -> Screenplay:
         rng, world = self.rng, self.world
         kind = str(rng.choice(("plain", "plain", "room", "photo")))
         tones = (_grey(rng, int(rng.integers(30, 240)), 40), _grey(rng, int(rng.integers(30, 240)), 40))
@@ -94,7 +95,8 @@ class Stage:
         ]
         behind = {"kind": kind, "colours": tones, "photo": photo, "blur": int(rng.integers(1, 4)) if photo else 0}
         return Screenplay(
-            seconds=float(self.seconds), seed=seed, split=world.split, fps=fps, size=SIZE, noise=float(rng.uniform(*world.noise)),
+            seconds=float(self.seconds), seed=seed, split=world.split, fps=_FPS, size=SIZE,
+            noise=float(rng.uniform(*world.noise)),
             lights=tuple(sorted(lights, key=lambda light: light.at)), acts=tuple(self.acts),
             backdrop=Backdrop.model_validate(behind),
         )  # fmt: skip

@@ -12,6 +12,7 @@ from joyvl_app.domain import Answer, Decision, Delegate, Frame, Image, Moment, R
 from joyvl_app.errors import BadInput
 
 MOST_SECONDS, _HISTORY = 100, 80  # seconds of one chunk, turns of its history, as in the reference deployment
+CARRIED = 4  # seconds that a chunk takes along from the one before (JOYVL_REPRIME_FRAMES)
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,10 @@ def check_talk(talk: Talk) -> None:
                 raise BadInput(f"the {name} at {line.t:g} s lies past the end of the clip ({talk.seconds} s)")
         if any(b.t < a.t for a, b in pairwise(lines)):
             raise BadInput(f"the times of its {name}s are out of order")
-    places = [_place(line.t, talk.seconds) for line in talk.responses]
+    for line in talk.responses:
+        if isinstance(_decision(line), Silence):
+            raise BadInput(f"the response at {line.t:g} s says nothing: {line.text[:60]!r}")
+    places = _places(talk)
     if len(set(places)) < len(places):
         raise BadInput("two responses fall on the same second")
 
@@ -78,10 +82,7 @@ def seconds_of(talk: Talk) -> list[Second]:
     found: dict[int, list[str]] = {}
     for line in talk.results:
         found.setdefault(_after(line.t, talk.seconds), []).append(line.text)
-    said: dict[int, Decision] = {}
-    for line in talk.responses:
-        earliest = max((_after(question.t, talk.seconds) for question in talk.questions if question.t <= line.t), default=0)
-        said[max(_place(line.t, talk.seconds), earliest)] = parse(f"{RESPONSE} {line.text}").decision
+    said = {place: _decision(line) for place, line in zip(_places(talk), talk.responses, strict=True)}
     near = {place + k for place in said for k in range(-_NEAR, _NEAR + 1)}
     return [
         Second(float(n), "\n".join(asked.get(n, ())), tuple(found.get(n, ())), said.get(n, Silence()), n in near)
@@ -89,37 +90,58 @@ def seconds_of(talk: Talk) -> list[Second]:
     ]
 
 
-def moments_of(talk: Talk, images: Sequence[Image], start: float = 0.0) -> list[tuple[Moment, Decision, bool]]:
+def moments_of(
+    talk: Talk, images: Sequence[Image], start: float = 0.0, chunk: int | None = None
+) -> list[tuple[Moment, Decision, bool]]:
     """The moments that the app would show a decider, what it should decide, and whether that is near a response.
 
     `start` is the session second of the first one. A question stands until the next; every MOST_SECONDS a chunk begins, which
-    knows the questions and answers before it and no pictures.
+    knows the questions and answers before it. With `chunk` only its moments and the CARRIED ones before it, and no other image
+    is asked for.
     """
-    turns: list[Turn] = []
+    seconds, turns = seconds_of(talk), list[Turn]()
+    if len(images) != len(seconds):
+        raise BadInput(f"it has {len(images)} pictures for {len(seconds)} seconds")
+    first = 0 if chunk is None else max(0, chunk * MOST_SECONDS - CARRIED)
+    last = len(seconds) if chunk is None else (chunk + 1) * MOST_SECONDS
     told, standing, given = list[tuple[Moment, Decision, bool]](), "", 0.0
-    for number, (second, image) in enumerate(zip(seconds_of(talk), images, strict=True)):
+    for number, second in enumerate(seconds[:last]):
         t = start + second.t
         context = history((), (), turns[-_HISTORY:]) if number and number % MOST_SECONDS == 0 else ""
         if second.question:
             standing, given = second.question, t
             turns.append(Turn("query", t, standing))
-        answers = tuple(Answer(f"{number}.{n}", "ready", result) for n, result in enumerate(second.results))
-        frames = (Frame(t, image),)
-        moment = Moment(t, frames, standing, given, (), answers, context=context, chunk_id=number // MOST_SECONDS)
-        told.append((moment, second.decision, second.near))
+        if number >= first:
+            answers = tuple(Answer(f"{number}.{n}", "ready", result) for n, result in enumerate(second.results))
+            frames = (Frame(t, images[number]),)
+            moment = Moment(t, frames, standing, given, (), answers, context=context, chunk_id=number // MOST_SECONDS)
+            told.append((moment, second.decision, second.near))
         if spoken := _spoken(second.decision):
             turns.append(Turn("response", t, spoken))
     return told
+
+
+def chunks_of(talk: Talk) -> int:
+    return -(-talk.seconds // MOST_SECONDS)
+
+
+def _decision(line: Line) -> Decision:
+    return parse(f"{RESPONSE} {' '.join(line.text.split())}").decision
+
+
+def _places(talk: Talk) -> list[int]:
+    """The second of each response: the nearest one, but never before the question that it follows."""
+    places = []
+    for line in talk.responses:
+        asked = (_after(question.t, talk.seconds) for question in talk.questions if question.t <= line.t)
+        places.append(max(min(talk.seconds - 1, int(line.t + 0.5)), max(asked, default=0)))
+    return places
 
 
 def _spoken(decision: Decision) -> str:
     if isinstance(decision, Respond):
         return decision.text
     return decision.note if isinstance(decision, Delegate) else ""
-
-
-def _place(t: float, seconds: int) -> int:
-    return min(seconds - 1, int(t + 0.5))
 
 
 def _after(t: float, seconds: int) -> int:

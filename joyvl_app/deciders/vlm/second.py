@@ -50,6 +50,11 @@ class Second:
         """The tokens of `raw`."""
         return (*self._actions.lead, *self._ids)
 
+    @property
+    def ended(self) -> bool:
+        """Whether it spoke and drew the end of its turn itself."""
+        return self.spoke and not self.stream.pending
+
     def hush(self) -> None:
         self._hushed.set()
 

@@ -1,0 +1,89 @@
+"""Whole states on disk: a kill, a full disk or a power cut at any moment leaves the one before."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from joyvl_app.errors import BadInput
+
+_KEPT = 2
+_STATE = re.compile(r"state-\d{7}")
+_PROGRESS = "progress.json"
+
+
+def write_folder(target: Path, fill: Callable[[Path], None]) -> None:
+    """`fill` makes the folder's contents beside it; they get their name when all of them are on disk. Raises BadInput."""
+    part = target.with_name(f"{target.name}.part")
+    try:
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        fill(part)
+        _sync(part)
+        shutil.rmtree(target, ignore_errors=True)
+        part.rename(target)
+        _sync_one(target.parent)
+    except (OSError, RuntimeError) as error:  # torch tells a full disk as a RuntimeError
+        shutil.rmtree(part, ignore_errors=True)
+        raise BadInput(f"Cannot write {target}: {error}. What was there before is whole.") from error
+
+
+def write_note(path: Path, noted: Any) -> None:
+    """JSON in one piece. Raises BadInput."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        part.write_text(json.dumps(noted, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        raise BadInput(f"Cannot write {path}: {error.strerror or error}.") from error
+
+
+def read_note(path: Path) -> Any:
+    """Raises BadInput when it is damaged; None when it is not there."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path} is damaged; delete it, or name a new folder.") from error
+
+
+def save_state(folder: Path, step: int, progress: dict[str, int], save: Callable[[str], object]) -> None:
+    """The newest state and the one before are kept. Raises BadInput."""
+
+    def fill(part: Path) -> None:
+        save(str(part))
+        (part / _PROGRESS).write_text(json.dumps(progress), encoding="utf-8")
+
+    write_folder(folder / f"state-{step:07d}", fill)
+    for old in states_in(folder)[:-_KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def states_in(folder: Path) -> list[Path]:
+    """Oldest first; what is not whole is none."""
+    return sorted(path for path in folder.glob("state-*") if _STATE.fullmatch(path.name) and (path / _PROGRESS).is_file())
+
+
+def progress_of(state: Path) -> dict[str, int]:
+    progress: dict[str, int] = json.loads((state / _PROGRESS).read_text(encoding="utf-8"))
+    return progress
+
+
+def _sync(folder: Path) -> None:
+    for path in sorted(folder.rglob("*")):
+        _sync_one(path)
+    _sync_one(folder)
+
+
+def _sync_one(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
