@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import random
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,7 +41,8 @@ from joyvl_app.train.shards import Clip, jpeg, write_shard
 from joyvl_app.train.states import states_in
 from joyvl_app.train.talks import Line, Talk, moments_of
 from joyvl_app.train.windows import Window, reward_of, window_of
-from tests.support import settings
+from tests.servers import free_port
+from tests.support import ROOT, settings
 
 CPU = torch.device("cpu")
 
@@ -305,6 +308,30 @@ def test_clips_of_no_use_are_named_and_passed_over(encoder: Encoder, micro: Path
     write_shard(tmp_path / "b" / "shard-00000.parquet", broken)
     with pytest.raises(BadInput, match="200 clips in a row are of no use"):
         train(replace(plan(micro, tmp_path / "c"), data=tmp_path / "b"), quietly)
+
+
+def test_two_processes_learn_what_one_learns(micro: Path, tmp_path: Path) -> None:
+    """Eight clips of one length: a step of four is a step of two by two. Stopped after two steps and resumed."""
+    frames = [jpeg(np.full((96, 128, 3), 30 * n, np.uint8)) for n in range(6)]
+    said = [(Line(n % 5, "One."),) for n in range(8)]
+    talks = [Talk(f"clip-{n}", "alert", 6, (Line(0, "Count each cat."),), line) for n, line in enumerate(said)]
+    write_shard(tmp_path / "shard-00000.parquet", [Clip(talk, tuple(frames)) for talk in talks])
+    four = 4 * load_encoder(micro, 262_144).rows(talks[0], [np.zeros((96, 128, 3), np.uint8)] * 6, Weights())[0].tokens
+    given = ["train", "sft", "--model", str(micro), "--data", str(tmp_path), "--tokens", str(four - 3), "--workers", "0",
+             "--warmup", "1", "--device", "cpu", "--save-every", "2", "--decay", "0"]  # fmt: skip
+    assert main([*given, "--out", str(tmp_path / "one"), "--steps", "4"]) == 0
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1",
+              "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", str(free_port()),
+              "-m", "joyvl_app"]  # fmt: skip
+    for steps in ("2", "4"):
+        command = [*launch, *given, "--out", str(tmp_path / "two"), "--steps", steps]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=150)
+        assert done.returncode == 0, done.stderr[-2000:]
+    curves = [[json.loads(line)["loss"] for line in (tmp_path / name / "curve.jsonl").read_text().splitlines()]
+              for name in ("one", "two")]  # fmt: skip
+    assert curves[0] == pytest.approx(curves[1], rel=1e-4) and len(curves[0]) == 4
+    one, two = (load_model(str(tmp_path / name / "model")).model.state_dict() for name in ("one", "two"))
+    assert all(torch.allclose(one[name], two[name], atol=1e-4) for name in one)
 
 
 def test_a_folder_belongs_to_one_plan(micro: Path, tmp_path: Path) -> None:

@@ -54,6 +54,9 @@ def _add_common(phase: argparse.ArgumentParser, rate: float) -> None:
     phase.add_argument("--steps", type=int, required=True)
     phase.add_argument("--rate", type=float, default=rate)
     phase.add_argument("--warmup", type=int, default=50, metavar="STEPS")
+    phase.add_argument(
+        "--decay", type=float, default=0.2, metavar="SHARE", help="of the steps, the last ones: the rate falls to 0"
+    )
     phase.add_argument("--seed", type=int, default=0, help="number of the first episode, or of the shards' order")
     phase.add_argument("--save-every", type=int, default=100, metavar="STEPS")
     phase.add_argument("--workers", type=int, default=1, help="processes that make rows")
@@ -80,8 +83,8 @@ def _supervised(options: argparse.Namespace) -> int:
     from joyvl_app.train.sft import Plan, train
 
     schedule = Schedule(
-        steps=options.steps, tokens=options.tokens, rate=options.rate, warmup=options.warmup, pack=options.pack,
-        save_every=options.save_every, workers=options.workers,
+        steps=options.steps, tokens=options.tokens, rate=options.rate, warmup=options.warmup, decay=options.decay,
+        pack=options.pack, save_every=options.save_every, workers=options.workers,
     )  # fmt: skip
     plan = Plan(
         options.model, options.out, schedule=schedule, seed=options.seed, precision=options.precision,
@@ -104,7 +107,7 @@ def _rl(options: argparse.Namespace) -> int:
     _check(options)
     policy = Policy(
         options.model, options.out, options.steps, options.windows, options.group, options.rate, options.kl, options.warmup,
-        options.seed, options.save_every, options.pixels, options.device,
+        options.decay, options.seed, options.save_every, options.pixels, options.device,
     )  # fmt: skip
     print(reinforce(policy, teller()))
     return 0
@@ -122,6 +125,8 @@ def _check(options: argparse.Namespace) -> None:
         raise BadInput("--cells is for rendered episodes; what shards show is not known cell by cell.")
     if not 32 * 32 <= options.pixels <= 4_096 * 4_096:
         raise BadInput("--pixels must be between 1,024 and 16,777,216.")
+    if not 0 <= options.decay <= 1:
+        raise BadInput("--decay must lie between 0 and 1.")
     if not 0 < options.rate < 1:
         raise BadInput("--rate must lie between 0 and 1.")
 

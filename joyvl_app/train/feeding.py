@@ -78,13 +78,15 @@ def _start(family: str, seed: int) -> float:
 
 
 class Feed:
-    """Iterates over `items` from number `start` on. `waited` are the seconds that it kept its reader waiting, `faults` the items
-    of no use since they were last taken, each as its number and why.
+    """Iterates over every `stride`-th of `items` from number `start` on, passing over those before `next`.
+
+    `waited` are the seconds that it kept its reader waiting, `faults` the items of no use since they were last taken, each as its
+    number and why.
     """
 
-    def __init__(self, items: Items, start: int, workers: int) -> None:
-        self._items, self._start, self._workers = items, start, workers
-        self.waited = 0.0
+    def __init__(self, items: Items, start: int, workers: int, stride: int = 1) -> None:
+        self._items, self._start, self._workers, self._stride = items, start, workers, stride
+        self.waited, self.next = 0.0, 0
         self.faults: list[tuple[int, str]] = []
 
     def __iter__(self) -> Iterator[tuple[int, list[Row]]]:
@@ -92,7 +94,9 @@ class Feed:
         made, in_a_row = iter(self._made()), 0
         while True:
             began = time.perf_counter()
-            number, rows, fault = next(made)
+            while (one := next(made))[0] < self.next:
+                pass
+            number, rows, fault = one
             self.waited += time.perf_counter() - began
             in_a_row = in_a_row + 1 if fault else 0
             if fault:
@@ -107,17 +111,17 @@ class Feed:
         options: dict[str, Any] = {}
         if self._workers:
             options = {"prefetch_factor": self._items.ahead, "multiprocessing_context": "spawn", "persistent_workers": True}
-        numbers: Any = _Numbers(self._start)
+        numbers: Any = _Numbers(self._start, self._stride)
         fetching: Any = _Fetching(self._items)
         return DataLoader(fetching, batch_size=None, sampler=numbers, num_workers=self._workers, **options)
 
 
 class _Numbers:
-    def __init__(self, start: int) -> None:
-        self._start = start
+    def __init__(self, start: int, stride: int) -> None:
+        self._start, self._stride = start, stride
 
     def __iter__(self) -> Iterator[int]:
-        return count(self._start)
+        return count(self._start, self._stride)
 
 
 class _Fetching:

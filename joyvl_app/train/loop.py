@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from joyvl_app.train.feeding import Feed, Items, grouped
 from joyvl_app.train.loss import weighted_loss
 from joyvl_app.train.meter import Meter
 from joyvl_app.train.packing import Pack, logits_of, packed, packs, prepare
-from joyvl_app.train.states import progress_of, save_state, states_in, write_folder
+from joyvl_app.train.states import Crew, progress_of, save_state, states_in, write_folder
 
 _TRIM_EVERY = 20  # steps: packs of ever other sizes leave holes in the heap
 _MOST_BAD = 5  # steps in a row whose loss is not a number
@@ -44,8 +45,9 @@ class Schedule:
     workers: int = 1
 
     def factor(self, step: int) -> float:
-        falling = max(1, int(self.decay * self.steps))
-        return min(1.0, (step + 1) / max(1, self.warmup), max(0.0, (self.steps - step) / falling))
+        falling = self.decay * self.steps
+        left = (self.steps - step) / falling if falling else 1.0
+        return min(1.0, (step + 1) / max(1, self.warmup), max(0.0, left))
 
 
 @dataclass
@@ -70,6 +72,7 @@ class Run:
         """`cells`: the weight of their loss, and the share of the steps in which they are learned alone."""
         self._cells = cells
         self.schedule, self.folder, self.accelerator = schedule, folder, accelerator
+        self.crew = crew_of(accelerator)
         self._checkpoint, self.progress = checkpoint, Progress()
         prepare(checkpoint.model)
         self.patches = Patches(checkpoint.image_processor, max_pixels, accelerator.device)
@@ -87,12 +90,13 @@ class Run:
         """Until the schedule's last step. Raises ProviderFailed when the loss stays not a number."""
         if self.progress.step >= self.schedule.steps:
             return
-        feed = Feed(items, self.progress.item, self.schedule.workers)
+        world, rank = self.accelerator.num_processes, self.accelerator.process_index
+        feed = Feed(items, self.progress.item + rank, self.schedule.workers, world)
         meter = Meter(self._checkpoint.model, self.accelerator.device)
-        for number, rows in grouped(feed, self.schedule.tokens):
+        for number, rows in grouped(feed, max(1, self.schedule.tokens // world)):
             began = time.perf_counter()
             loss = self.step(rows)
-            self.progress.item = number + 1
+            feed.next = self.progress.item = self._most(number - rank + world)
             self.progress.faults += len(feed.faults)
             done = {**asdict(self.progress), "steps": self.schedule.steps, "loss": loss, "rate": self._rates.get_last_lr()[0]}
             figures = meter.measure(rows, time.perf_counter() - began, feed.waited, self.schedule.steps - self.progress.step)
@@ -106,23 +110,38 @@ class Run:
                 return
 
     def step(self, rows: Sequence[Row]) -> float:
-        """One step over all rows, in as many packs as needed; its loss."""
+        """One step over all rows of all processes, each in as many packs as needed; its loss."""
         parts = [packed(part, self.patches, self.accelerator.device) for part in packs(rows, self.schedule.pack)]
         amounts = [self.amount(part) for part in parts]
-        if not sum(amounts):
-            return self.pass_over()
-        loss = 0.0
-        for part, amount in zip(parts, amounts, strict=True):
-            share = amount / sum(amounts)
-            with self.accelerator.autocast():
-                one = self.loss(part) * share
-            self.accelerator.backward(one)
-            loss += float(one.detach())
-        self._apply(loss)
-        self.progress.step += 1
+        whole = self._sum(sum(amounts))
         self.progress.tokens += sum(part.tokens for part in parts)
         self.progress.seconds += sum(part.seconds for part in parts)
+        if not whole:
+            return self.pass_over()
+        loss, rounds = 0.0, self._most(len(parts))
+        for turn in range(rounds):  # who has fewer packs goes along with one that weighs nothing
+            share = amounts[turn] / whole if turn < len(parts) else 0.0
+            quiet = self.accelerator.no_sync(self.model) if turn + 1 < rounds else nullcontext()
+            with quiet, self.accelerator.autocast():
+                one = self.loss(parts[min(turn, len(parts) - 1)]) * share
+                self.accelerator.backward(one * self.accelerator.num_processes)  # gradients are averaged over processes
+            loss += float(one.detach())
+        loss = self._sum(loss)
+        self._apply(loss)
+        self.progress.step += 1
         return loss
+
+    def _most(self, value: int) -> int:
+        """The largest of all processes."""
+        if self.accelerator.num_processes == 1:
+            return value
+        return int(self.accelerator.gather(torch.tensor([value], device=self.accelerator.device)).max())
+
+    def _sum(self, value: float) -> float:
+        """Over all processes."""
+        if self.accelerator.num_processes == 1:
+            return value
+        return float(self.accelerator.gather(torch.tensor([value], dtype=torch.float64, device=self.accelerator.device)).sum())
 
     def amount(self, pack: Pack) -> float:
         """How much of a step's loss this pack is."""
@@ -164,8 +183,8 @@ class Run:
 
     def save(self) -> None:
         """Raises BadInput when the disk is full; the state before is then whole."""
-        keep = self.accelerator.save_state
-        save_state(self.folder, self.progress.step, asdict(self.progress), lambda part: keep(part, safe_serialization=False))
+        keep, told = self.accelerator.save_state, asdict(self.progress)
+        save_state(self.folder, self.progress.step, told, lambda part: keep(part, safe_serialization=False), self.crew)
 
     def resume(self) -> bool:
         """Go on from the newest state that can be read; False when there is none."""
@@ -180,19 +199,27 @@ class Run:
 
     def export(self, target: Path, system: str) -> Path:
         """The checkpoint as the app loads it: whole weights (LoRA's are merged), tokenizer, pictures' sizes, the system turn."""
+        weights = self.accelerator.get_state_dict(self.model)
         model = self.accelerator.unwrap_model(self.model)
-        model = model.merge_and_unload() if hasattr(model, "merge_and_unload") else model
+        if hasattr(model, "merge_and_unload"):
+            model, weights = model.merge_and_unload(), None
         model.config.get_text_config()._attn_implementation = "sdpa"
 
         def fill(part: Path) -> None:
-            model.save_pretrained(part)
+            if not self.crew.lead:
+                return
+            model.save_pretrained(part, state_dict=weights)
             self._checkpoint.tokenizer.save_pretrained(part)
             self._checkpoint.image_processor.save_pretrained(part)
             if system:
                 (part / PROMPT).write_text(system + "\n", encoding="utf-8")
 
-        write_folder(target, fill)
+        write_folder(target, fill, self.crew)
         return target
+
+
+def crew_of(accelerator: Any) -> Crew:
+    return Crew(accelerator.is_main_process, accelerator.wait_for_everyone)
 
 
 def _decaying(weights: Sequence[Any], decay: float) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from joyvl_app.deciders.vlm.checkpoint import Checkpoint
 from joyvl_app.deciders.vlm.engine import Engine
+from joyvl_app.errors import BadInput
 from joyvl_app.train.encoding import Encoder, Row
 from joyvl_app.train.episodes import episode
 from joyvl_app.train.loading import load_encoder
@@ -42,13 +43,16 @@ class Policy:
     rate: float = 5e-5
     kl: float = 0.05
     warmup: int = 10
+    decay: float = 0.2
     seed: int = 0
     save_every: int = 25
     max_pixels: int = 262_144
     device: str = "auto"
 
     def plan(self) -> Plan:
-        schedule = Schedule(self.steps, rate=self.rate, warmup=self.warmup, save_every=self.save_every, weight_decay=0.0)
+        schedule = Schedule(
+            self.steps, rate=self.rate, warmup=self.warmup, decay=self.decay, save_every=self.save_every, weight_decay=0.0
+        )
         about = {"windows": self.windows, "group": self.group, "kl": self.kl}
         return Plan(
             self.model, self.out, seed=self.seed, schedule=schedule, max_pixels=self.max_pixels, device=self.device, about=about
@@ -61,6 +65,8 @@ def reinforce(policy: Policy, told: Told) -> Path:
 
     plan = policy.plan()
     accelerator = Accelerator(cpu=policy.device == "cpu")
+    if accelerator.num_processes > 1:
+        raise BadInput("RL runs in one process; start it without accelerate launch.")
     run, system = open_run(plan, accelerator, PolicyRun)
     assert isinstance(run, PolicyRun)
     run.begin(policy)

@@ -12,10 +12,10 @@ from joyvl_app.deciders.vlm.checkpoint import PROMPT, Checkpoint
 from joyvl_app.errors import BadInput, MissingPart
 from joyvl_app.train.feeding import Items, Rendered, Spec
 from joyvl_app.train.loading import add_actions, load_model, system_of
-from joyvl_app.train.loop import Run, Schedule
+from joyvl_app.train.loop import Run, Schedule, crew_of
 from joyvl_app.train.loss import Weights
 from joyvl_app.train.sources import Shards
-from joyvl_app.train.states import read_note, write_folder, write_note
+from joyvl_app.train.states import Crew, read_note, write_folder, write_note
 from joyvl_app.train.worlds import Kind
 
 _TARGETS = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
@@ -63,14 +63,15 @@ def train(plan: Plan, told: Told) -> Path:
     from accelerate import Accelerator
 
     accelerator = Accelerator(cpu=plan.device == "cpu", mixed_precision=plan.precision)
-    if accelerator.num_processes > 1:
-        raise BadInput("The recipe runs in one process as yet; start it without accelerate launch, or with --num_processes 1.")
+    if accelerator.num_processes > 1 and plan.cells:
+        raise BadInput("What vision tokens look at (see, --cells) is learned in one process; start it without accelerate launch.")
     run, system = open_run(plan, accelerator)
-    curve = Curve(plan.out, run.progress.step)
+    curve = Curve(plan.out, run.progress.step) if accelerator.is_main_process else None
 
     def tell(line: dict[str, Any]) -> None:
-        curve.add(line)
-        told(line)
+        if curve:
+            curve.add(line)
+            told(line)
 
     run.learn(items_of(plan), tell)
     return run.export(plan.out / "model", system)
@@ -79,10 +80,13 @@ def train(plan: Plan, told: Told) -> Path:
 def open_run(plan: Plan, accelerator: Any, kind: type[Run] = Run) -> tuple[Run, str]:
     """The run, resumed where there is a state, and the system turn that its model is used with."""
     checkpoint = load_model(plan.model, "bfloat16" if plan.lora and plan.precision == "bf16" else "float32")
-    _claim(plan)
+    crew = crew_of(accelerator)
+    if crew.lead:
+        _claim(plan)
+    crew.wait()
     add_actions(checkpoint)
     system = system_of(Path(plan.model))
-    _write_parts(checkpoint, plan.out / "parts", system)
+    _write_parts(checkpoint, plan.out / "parts", system, crew)
     if plan.checkpointing:
         checkpoint.model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     if plan.lora:
@@ -117,17 +121,19 @@ def _claim(plan: Plan) -> None:
     write_note(note, wanted)
 
 
-def _write_parts(checkpoint: Checkpoint, folder: Path, system: str) -> None:
+def _write_parts(checkpoint: Checkpoint, folder: Path, system: str, crew: Crew) -> None:
     """What the workers encode with: all of the checkpoint but its weights."""
 
     def fill(part: Path) -> None:
+        if not crew.lead:
+            return
         checkpoint.model.config.save_pretrained(part)
         checkpoint.tokenizer.save_pretrained(part)
         checkpoint.image_processor.save_pretrained(part)
         if system:
             (part / PROMPT).write_text(system + "\n", encoding="utf-8")
 
-    write_folder(folder, fill)
+    write_folder(folder, fill, crew)
 
 
 def _with_lora(checkpoint: Checkpoint, rank: int) -> Checkpoint:

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +18,35 @@ _STATE = re.compile(r"state-\d{7}")
 _PROGRESS = "progress.json"
 
 
-def write_folder(target: Path, fill: Callable[[Path], None]) -> None:
-    """`fill` makes the folder's contents beside it; they get their name when all of them are on disk. Raises BadInput."""
+@dataclass(frozen=True)
+class Crew:
+    """The processes of one run: whether this one leads, and how it waits for the others."""
+
+    lead: bool = True
+    wait: Callable[[], object] = lambda: None
+
+
+ALONE = Crew()
+
+
+def write_folder(target: Path, fill: Callable[[Path], None], crew: Crew = ALONE) -> None:
+    """`fill` makes the folder's contents beside it; they get their name when all of them are on disk. Raises BadInput. Every
+    process of the crew fills, the leading one makes and names the folder.
+    """
     part = target.with_name(f"{target.name}.part")
     try:
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
+        if crew.lead:
+            shutil.rmtree(part, ignore_errors=True)
+            part.mkdir(parents=True)
+        crew.wait()
         fill(part)
-        _sync(part)
-        shutil.rmtree(target, ignore_errors=True)
-        part.rename(target)
-        _sync_one(target.parent)
+        crew.wait()
+        if crew.lead:
+            _sync(part)
+            shutil.rmtree(target, ignore_errors=True)
+            part.rename(target)
+            _sync_one(target.parent)
+        crew.wait()
     except (OSError, RuntimeError) as error:  # torch tells a full disk as a RuntimeError
         shutil.rmtree(part, ignore_errors=True)
         raise BadInput(f"Cannot write {target}: {error}. What was there before is whole.") from error
@@ -53,15 +72,18 @@ def read_note(path: Path) -> Any:
         raise BadInput(f"{path} is damaged; delete it, or name a new folder.") from error
 
 
-def save_state(folder: Path, step: int, progress: dict[str, int], save: Callable[[str], object]) -> None:
+def save_state(
+    folder: Path, step: int, progress: dict[str, int], save: Callable[[str], object], crew: Crew = ALONE
+) -> None:  # fmt: skip
     """The newest state and the one before are kept. Raises BadInput."""
 
     def fill(part: Path) -> None:
         save(str(part))
-        (part / _PROGRESS).write_text(json.dumps(progress), encoding="utf-8")
+        if crew.lead:
+            (part / _PROGRESS).write_text(json.dumps(progress), encoding="utf-8")
 
-    write_folder(folder / f"state-{step:07d}", fill)
-    for old in states_in(folder)[:-_KEPT]:
+    write_folder(folder / f"state-{step:07d}", fill, crew)
+    for old in states_in(folder)[:-_KEPT] if crew.lead else ():
         shutil.rmtree(old, ignore_errors=True)
 
 

@@ -172,11 +172,11 @@ def speed_up(model: Any) -> None:
     convolution = getattr(embed, "proj", None)
     if embed is None or convolution is None or tuple(convolution.stride) != tuple(convolution.kernel_size):
         return
-    weight, bias = convolution.weight, convolution.bias
     from torch.nn.functional import linear
 
     def forward(patches: Any) -> Any:
-        return linear(patches.view(-1, weight[0].numel()).to(weight.dtype), weight.flatten(1), bias)
+        weight = embed.proj.weight  # read anew: training in several processes replaces it
+        return linear(patches.view(-1, weight[0].numel()).to(weight.dtype), weight.flatten(1), embed.proj.bias)
 
     embed.forward = forward
 
