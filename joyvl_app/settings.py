@@ -164,3 +164,8 @@ def load_settings() -> Settings:
         fault = error.errors()[0]
         name = "JOYVL_" + "_".join(str(part) for part in fault["loc"]).upper()
         raise BadInput(f"The setting {name} is wrong: {fault['msg'].rstrip('.')}.") from error
+
+
+def let_threads_rest() -> None:
+    """Before torch is imported: on a CPU its threads rest between two operations instead of spinning, so that others may work."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -15,7 +15,7 @@ FLOORS: list[tuple[str, ...]] = [
     ("domain", "errors", "plain"),
     ("ports", "listening"),
     ("parts",),
-    ("clock", "mailbox", "worker", "ticks"),
+    ("clock", "mailbox", "worker", "ticks", "pools"),
     ("audio", "playout"),
     ("dialect", "intent"),
     ("scenario", "events"),

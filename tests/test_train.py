@@ -243,6 +243,24 @@ def test_lora_trains_adapters_and_exports_whole_weights(micro: Path, tmp_path: P
     assert not any(".visual." in name for name in changed)
 
 
+def weights_of(folder: Path) -> dict[str, torch.Tensor]:
+    weights: dict[str, torch.Tensor] = load_model(str(folder)).model.state_dict()
+    return weights
+
+
+def test_resumed_adapters_equal_uninterrupted_ones(micro: Path, tmp_path: Path) -> None:
+    def told(line: dict[str, Any]) -> None:
+        if line["step"] == 3:
+            raise KeyboardInterrupt
+
+    whole = train(plan(micro, tmp_path / "a", 4, lora=4), quietly)
+    with pytest.raises(KeyboardInterrupt):
+        train(plan(micro, tmp_path / "b", 4, lora=4), told)
+    resumed = train(plan(micro, tmp_path / "b", 4, lora=4), quietly)
+    once, again = weights_of(whole), weights_of(resumed)
+    assert all(torch.equal(once[name], again[name]) for name in once)
+
+
 class Poisoned(Run):
     """A run whose loss is no number from its third step on."""
 
@@ -373,6 +391,29 @@ def test_the_reward_is_the_evaluation_s() -> None:
     assert reward_of(window, everything) < good, "speaking every second does not pay"
 
 
+def test_the_right_turns_are_worth_most() -> None:
+    """Over all families: leaving a right turn out, moving it, repeating it or adding one never pays."""
+    judged = 0
+    for seed in range(80):
+        made = episode("train", seed)
+        window = window_of(made, np.random.default_rng(seed))
+        right = [
+            (float(math.ceil(line.t)), text if "</delegation>" in (text := line.text) else f"{RESPONSE} {text}")
+            for line in made.talk.responses if window.first <= math.ceil(line.t) < window.last
+        ]  # fmt: skip
+        best = reward_of(window, right)
+        assert best >= 0.9 * len(right), made.talk.id
+        for place, (t, text) in enumerate(right):
+            others = right[:place] + right[place + 1 :]
+            assert reward_of(window, others) < best, f"{made.talk.id}: saying less pays"
+            later = reward_of(window, sorted([*others, (t + 1, text)]))
+            assert later < best or "delegate" in made.talk.id, f"{made.talk.id}: saying it later pays"
+            assert reward_of(window, sorted([*right, (t + 1, text)])) < best, f"{made.talk.id}: saying it twice pays"
+            judged += 1
+        assert reward_of(window, [*right, (window.last - 1.0, f"{RESPONSE} Bananas.")]) < best
+    assert judged > 40
+
+
 def test_advantages_stand_against_the_group(encoder: Encoder) -> None:
     row = rows_of(encoder, 1)[0]
     group = [Rollout(row, (), worth) for worth in (1.0, 0.0, 0.0, 0.0)]
@@ -423,10 +464,18 @@ def test_reinforcement_draws_judges_learns_and_exports(taught: tuple[Path, list[
     made = reinforce(policy, lines.append)
     assert [line["step"] for line in lines] == [1, 2] and all(0 <= line["said_s"] <= 1 for line in lines)
     assert lines[0]["informative"] > 0 and (made / "model.safetensors").is_file()
-    changed = load_model(str(made)).model.state_dict()["model.language_model.layers.0.mlp.up_proj.weight"]
-    assert not torch.equal(
-        changed, load_model(str(taught[0])).model.state_dict()["model.language_model.layers.0.mlp.up_proj.weight"]
-    )
+    once, before = weights_of(made), weights_of(taught[0])
+    assert not torch.equal(once[name := "model.language_model.layers.0.mlp.up_proj.weight"], before[name])
+
+    def stopped(line: dict[str, Any]) -> None:
+        if line["step"] == 2:
+            raise KeyboardInterrupt
+
+    policy = replace(policy, out=tmp_path / "b", save_every=1)
+    with pytest.raises(KeyboardInterrupt):
+        reinforce(policy, stopped)
+    again = weights_of(reinforce(policy, quietly))
+    assert all(torch.equal(once[name], again[name]) for name in once), "resumed as if uninterrupted"
 
 
 # --- the command -------------------------------------------------------------------------------------------------------------

@@ -205,7 +205,7 @@ def test_a_full_disk_leaves_no_half_shard(tmp_path: Path, monkeypatch: pytest.Mo
     def full(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(pq, "write_table", full)
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", full)
     with pytest.raises(BadInput, match="No space left"):
         write_shard(tmp_path / "shard-00000.parquet", [Clip(talk(), (b"x",) * 10)])
     assert not list(tmp_path.iterdir())

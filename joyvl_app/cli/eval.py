@@ -34,6 +34,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "what", nargs="+", metavar="CASES", help="case files or folders (YAML), or public annotation files (JSON)"
     )
     parser.add_argument("--decider", action="append", metavar="NAME", help="may be repeated; default: the setting JOYVL_DECIDER")
+    parser.add_argument("--model", metavar="PATH", help="checkpoint of the vlm decider; default: the setting JOYVL_MODEL")
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="where metrics.json, report.html and logs go (default: data/eval)"
     )
@@ -46,6 +47,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(options: argparse.Namespace) -> int:
     settings = load_settings()
+    if options.model:
+        settings = settings.model_copy(update={"model": options.model})
     if options.what[0] == "compare":
         return _compare(options.what[1:])
     if options.what[0] == "sheet":

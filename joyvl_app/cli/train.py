@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from joyvl_app.errors import BadInput
+from joyvl_app.settings import let_threads_rest
 
 _TELL_EVERY = 10.0  # seconds
 
@@ -77,6 +78,7 @@ def _nano(options: argparse.Namespace) -> int:
 
 
 def _supervised(options: argparse.Namespace) -> int:
+    let_threads_rest()
     from joyvl_app.train.loop import Schedule
     from joyvl_app.train.loss import Weights
     from joyvl_app.train.see import see
@@ -102,6 +104,7 @@ def _supervised(options: argparse.Namespace) -> int:
 
 
 def _rl(options: argparse.Namespace) -> int:
+    let_threads_rest()
     from joyvl_app.train.rl import Policy, reinforce
 
     _check(options)

@@ -34,6 +34,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--scenario", default="security", help="whose persona and sensitivity (default: security)")
     parser.add_argument("--instruction", action="append", metavar="TEXT", help="what to watch for; may be repeated")
     parser.add_argument("--decider", help="default: the setting JOYVL_DECIDER")
+    parser.add_argument("--model", metavar="PATH", help="checkpoint of the vlm decider; default: the setting JOYVL_MODEL")
     parser.add_argument("--pace", default="realtime", help="realtime, or fast: as fast as it decides")
     parser.add_argument("--events", type=Path, metavar="FILE", help="write the event log (JSONL) here")
     parser.add_argument(
@@ -52,9 +53,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _run(options: argparse.Namespace) -> None:
-    settings = load_settings()
-    if options.decider:
-        settings = settings.model_copy(update={"decider": options.decider})
+    wanted = {"decider": options.decider, "model": options.model}
+    settings = load_settings().model_copy(update={name: value for name, value in wanted.items() if value})
     if options.seconds is not None and not 0 < options.seconds <= 7 * 86_400:
         raise BadInput("--seconds must be above 0 and at most 604800 (a week).")
     clock = make_clock(options.pace)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import selectors
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache
 from itertools import groupby
-from multiprocessing import get_context
 from multiprocessing.util import Finalize
 from pathlib import Path
 
 from joyvl_app.errors import JoyError
 from joyvl_app.evals.replay import Job, Replayer
+from joyvl_app.pools import process_pool
 from joyvl_app.settings import Settings
 
 _ASK_EVERY = 50  # turns of a busy event loop
@@ -30,7 +30,7 @@ def run_jobs(jobs: Sequence[Job], settings: Settings, cache: Path, processes: in
             station.run(batch, done)
         station.close()
         return
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    with process_pool(processes) as pool:
         futures = {pool.submit(_run_apart, batch, settings, cache): batch for batch in batches}
         try:
             for future in as_completed(futures):

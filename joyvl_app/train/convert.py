@@ -9,10 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from pydantic import ValidationError
 from joyvl_app.domain import Frame
 from joyvl_app.errors import BadInput
 from joyvl_app.evals.formats import Annotation
+from joyvl_app.pools import process_pool
 from joyvl_app.sources.scaling import within
 from joyvl_app.sources.video import VideoSource
 from joyvl_app.train.shards import Clip, jpeg, shard_size, write_shard
@@ -55,7 +55,7 @@ def convert(conversion: Conversion, processes: int, told: Callable[[Outcome], No
     """Make all shards that are not there yet. Raises BadInput when the annotations cannot be read or nothing can be written."""
     _prepare(conversion)
     torn = None
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    with process_pool(processes) as pool:
         waiting: set[Future[Outcome]] = set()
         try:
             for number, entries in enumerate(_stretches(conversion)):
@@ -142,19 +142,22 @@ def _path(conversion: Conversion, number: int) -> Path:
 
 
 def _shard(conversion: Conversion, number: int, entries: Sequence[Any]) -> Outcome:
-    clips, rejected = list[Clip](), list[tuple[str, str]]()
-    for place, entry in enumerate(entries):
-        name = str(entry.get("video_name", "")) if isinstance(entry, dict) else ""
-        try:
-            clips.append(_clip(conversion, entry, f"{number:05d}-{place:03d}"))
-        except (BadInput, OSError) as error:  # a name too long, a folder that may not be read
-            rejected.append((name or f"entry {number * conversion.per_shard + place + 1}", str(error)))
-    path, outcome = _path(conversion, number), Outcome(len(clips), tuple(rejected))
+    rejected: list[tuple[str, str]] = []
+    path = _path(conversion, number)
     path.unlink(missing_ok=True)
-    if clips:
-        write_shard(path, clips)
-    write_note(path.with_suffix(".json"), {"clips": len(clips), "digest": _digest(entries), "rejected": rejected})
-    return outcome
+    clips = write_shard(path, _clips(conversion, number, entries, rejected))
+    write_note(path.with_suffix(".json"), {"clips": clips, "digest": _digest(entries), "rejected": rejected})
+    return Outcome(clips, tuple(rejected))
+
+
+def _clips(conversion: Conversion, number: int, entries: Sequence[Any], rejected: list[tuple[str, str]]) -> Iterator[Clip]:
+    """Those of use; the others go to `rejected`."""
+    for place, entry in enumerate(entries):
+        try:
+            yield _clip(conversion, entry, f"{number:05d}-{place:03d}")
+        except (BadInput, OSError) as error:  # a name too long, a folder that may not be read
+            name = str(entry.get("video_name", "")) if isinstance(entry, dict) else ""
+            rejected.append((name or f"entry {number * conversion.per_shard + place + 1}", str(error)))
 
 
 def _clip(conversion: Conversion, entry: Any, name: str) -> Clip:

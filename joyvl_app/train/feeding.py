@@ -10,8 +10,12 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 from joyvl_app.errors import BadInput
 from joyvl_app.evals.render.film import looks
+from joyvl_app.pools import leave_with_parent
+from joyvl_app.train.augment import through_cameras
 from joyvl_app.train.encoding import Encoder, Row
 from joyvl_app.train.episodes import episode
 from joyvl_app.train.families import SEE
@@ -21,6 +25,7 @@ from joyvl_app.train.worlds import Kind
 _MOST_FAULTS = 200  # items in a row that are of no use
 _LATER = 0.3  # share of rendered episodes that play later in a session, where time markers are larger
 _LATEST = 40  # chunks
+_CAMERAS = 7  # keeps their random numbers apart from the screenplay's
 
 
 class Items(Protocol):
@@ -48,8 +53,8 @@ class Spec:
 
 @dataclass(frozen=True)
 class Rendered:
-    """Episodes of a world, without end; `family` names one, `seed` is where the numbers begin; with `cells` each row says what
-    its vision tokens look at.
+    """Episodes of a world, without end, those of the train world through all kinds of cameras; `family` names one, `seed` is
+    where the numbers begin; with `cells` each row says what its vision tokens look at.
     """
 
     spec: Spec
@@ -66,6 +71,9 @@ class Rendered:
     def fetch(self, number: int) -> list[Row]:
         made = episode(self.kind, self.seed + number, self.family)
         images = list(looks(made.play, range(made.talk.seconds)))
+        if self.kind == "train":
+            rng = np.random.default_rng((self.seed + number, _CAMERAS))
+            images = through_cameras(images, rng, each=made.talk.family == SEE)
         rows = self._encoder.rows(made.talk, images, self.spec.weights, _start(made.talk.family, self.seed + number))
         return [replace(row, cells=self._encoder.cells(made.there, row)) for row in rows] if self.cells else rows
 
@@ -111,6 +119,7 @@ class Feed:
         options: dict[str, Any] = {}
         if self._workers:
             options = {"prefetch_factor": self._items.ahead, "multiprocessing_context": "spawn", "persistent_workers": True}
+            options["worker_init_fn"] = leave_with_parent
         numbers: Any = _Numbers(self._start, self._stride)
         fetching: Any = _Fetching(self._items)
         return DataLoader(fetching, batch_size=None, sampler=numbers, num_workers=self._workers, **options)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ import yaml
 
 from joyvl_app.errors import BadInput
 from joyvl_app.evals.render.film import film
+from joyvl_app.pools import process_pool
 from joyvl_app.train.episodes import Episode, episode
 from joyvl_app.train.staging import enlarged
 from joyvl_app.train.talks import Line
@@ -28,7 +27,7 @@ def render(kind: Kind, seeds: Sequence[int], family: str | None, out: Path, proc
         for name in ("videos", "cases"):
             (out / name).mkdir(parents=True, exist_ok=True)
         annotations = []
-        with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        with process_pool(processes) as pool:
             for annotation in pool.map(partial(_write, kind, family, out), seeds, chunksize=4):
                 annotations.append(annotation)
                 told(annotation["video_name"])

@@ -79,6 +79,9 @@ def train(plan: Plan, told: Told) -> Path:
 
 def open_run(plan: Plan, accelerator: Any, kind: type[Run] = Run) -> tuple[Run, str]:
     """The run, resumed where there is a state, and the system turn that its model is used with."""
+    from accelerate.utils import set_seed
+
+    set_seed(plan.seed)  # adapters begin at random
     checkpoint = load_model(plan.model, "bfloat16" if plan.lora and plan.precision == "bf16" else "float32")
     crew = crew_of(accelerator)
     if crew.lead:

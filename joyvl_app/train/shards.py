@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -57,29 +58,48 @@ def jpeg(image: Image) -> bytes:
     return held.getvalue()
 
 
-def write_shard(path: Path, clips: Sequence[Clip]) -> None:
-    """The shard under its name, or nothing. Raises BadInput when the disk is full."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    text, many = pa.string(), pa.list_(pa.binary())
-    kinds = pa.schema([("id", text), ("family", text), ("talk", text), ("chunks", pa.int32()), ("frames", many)])
-    columns = {
-        "id": [clip.talk.id for clip in clips],
-        "family": [clip.talk.family for clip in clips],
-        "talk": [json.dumps(asdict(clip.talk), ensure_ascii=False) for clip in clips],
-        "chunks": [chunks_of(clip.talk) for clip in clips],
-        "frames": [list(clip.frames) for clip in clips],
-    }
-    part = path.with_suffix(".part")
+def write_shard(path: Path, clips: Iterable[Clip]) -> int:
+    """The shard under its name, or nothing; how many clips it holds. One clip is in memory at a time. Raises BadInput when the
+    disk is full, and what making `clips` raises.
+    """
+    part, written = path.with_suffix(".part"), 0
     try:
-        pq.write_table(pa.table(columns, kinds), part, row_group_size=1, compression="none")
-        part.replace(path)
+        with closing(_Writer(part)) as writer:
+            for clip in clips:
+                writer.add(clip)
+                written += 1
+        if written:
+            part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise BadInput(
             f"Cannot write {path}: {error.strerror or error}. The shards before it are whole; run it again."
         ) from error
+    finally:
+        part.unlink(missing_ok=True)
+    return written
+
+
+class _Writer:
+    """A row group for each clip."""
+
+    def __init__(self, path: Path) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        text, many = pa.string(), pa.list_(pa.binary())
+        self._kinds = pa.schema([("id", text), ("family", text), ("talk", text), ("chunks", pa.int32()), ("frames", many)])
+        self._file = pq.ParquetWriter(path, self._kinds, compression="none")
+
+    def add(self, clip: Clip) -> None:
+        import pyarrow as pa
+
+        talk = clip.talk
+        row = {"id": talk.id, "family": talk.family, "chunks": chunks_of(talk), "frames": list(clip.frames)}
+        row["talk"] = json.dumps(asdict(talk), ensure_ascii=False)
+        self._file.write_table(pa.Table.from_pylist([row], self._kinds))
+
+    def close(self) -> None:
+        self._file.close()
 
 
 def shard_size(path: Path) -> int:

@@ -5,7 +5,10 @@ sizes and noise it has never seen. The evaluation suite's photographs of the tes
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
+
+from joyvl_app.evals.render.material import TRAIN
 
 Kind = Literal["train", "heldout", "shifted"]
 
@@ -33,11 +36,13 @@ CLASSES = tuple(THINGS)
 # Never asked for and never named.
 STRANGERS = (
     "banana", "red_apple", "alarm_clock", "key", "guitar", "pizza", "airplane", "rabbit", "house", "wrapped_gift", "balloon",
-    "bell",
+    "bell", "cherries", "grapes", "watermelon", "hamburger", "doughnut", "birthday_cake", "candy", "cookie", "lemon", "anchor",
+    "envelope", "telephone", "light_bulb", "scissors", "hammer", "gem_stone", "trophy", "top_hat", "glasses", "t_shirt", "dress",
+    "running_shoe", "backpack", "handbag", "star", "cloud", "snowflake", "ghost", "alien", "skull", "pig_face", "cow_face",
+    "frog", "monkey_face", "panda", "elephant", "turtle", "butterfly", "octopus", "hourglass_done", "television", "laptop",
+    "candle", "trumpet", "violin", "drum", "toilet", "bathtub", "door", "tent",
 )  # fmt: skip
 OTHER_STRANGERS = ("crown", "locomotive", "sailboat", "snail", "cactus", "mushroom", "bread", "camera")
-
-_ABSENT = {("noto1", "parrot"), ("emojione", "parrot")}
 
 
 @dataclass(frozen=True)
@@ -56,19 +61,25 @@ class World:
 
     def drawings(self, thing: str) -> list[str]:
         """All drawings of a thing, or of a stranger, as "set/name"."""
-        names = THINGS.get(thing, (thing,))
-        return [f"{folder}/{name}" for folder in self.sets for name in names if (folder, name) not in _ABSENT]
+        return list(_drawings(self.sets, THINGS.get(thing, (thing,))))
+
+
+@cache
+def _drawings(sets: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:
+    """Not every set draws everything."""
+    paths = (f"{folder}/{name}" for folder in sets for name in names)
+    return tuple(path for path in paths if (TRAIN / "pictures" / f"{path}.webp").is_file())
 
 
 _TRAINED = {
-    "sets": ("noto", "noto1", "twemoji", "emojione"),
+    "sets": ("noto", "noto1", "twemoji", "emojione", "fx", "streamline"),
     "strangers": STRANGERS,
     "split": "dev",
     "backdrops": ("mountain", "rocket", "tomatoes"),
     "fonts": (None, "sans", "serif", "mono"),
     "sizes": (0.38, 0.85),
     "noise": (0.0, 8.0),
-    "hue": 14,
+    "hue": 20,
 }
 WORLDS: dict[Kind, World] = {
     "train": World(1, **_TRAINED),  # type: ignore[arg-type]

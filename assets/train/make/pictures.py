@@ -1,7 +1,7 @@
-"""The training renderer's pictures: the same things as six sets of emoji draw them. Sources and licences: ../README.md.
+"""The training renderer's pictures: the same things as eight sets of emoji draw them. Sources and licences: ../README.md.
 
-npm pack @iconify-json/{noto,noto-v1,twemoji,emojione,fluent-emoji,fluent-emoji-flat}; unpack each to FOLDER/<set>/package;
-pip install resvg-py; python pictures.py FOLDER
+npm pack @iconify-json/{noto,noto-v1,twemoji,emojione,fxemoji,streamline-emojis,fluent-emoji,fluent-emoji-flat}; unpack each to
+FOLDER/<set>/package; pip install resvg-py; python pictures.py FOLDER
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ OUT = Path(__file__).resolve().parent.parent / "pictures"
 SIDE = 128
 SETS = {
     "noto": "noto", "noto1": "noto-v1", "twemoji": "twemoji", "emojione": "emojione",
-    "fluent": "fluent-emoji", "flat": "fluent-emoji-flat",
+    "fx": "fxemoji", "streamline": "streamline-emojis", "fluent": "fluent-emoji", "flat": "fluent-emoji-flat",
 }  # fmt: skip
 WANTED = (
     "man", "woman", "boy", "girl", "cat-face", "cat", "dog-face", "dog", "bird", "eagle", "parrot", "fish", "tropical-fish",
@@ -29,18 +29,36 @@ WANTED = (
     # never asked for
     "banana", "red-apple", "alarm-clock", "key", "guitar", "pizza", "airplane", "rabbit", "chair", "house",
     "wrapped-gift", "balloon", "bell", "crown", "locomotive", "sailboat", "snail", "cactus", "mushroom", "bread", "camera",
+    "cherries", "grapes", "watermelon", "hamburger", "doughnut", "birthday-cake", "candy", "cookie", "lemon", "anchor",
+    "envelope", "telephone", "light-bulb", "scissors", "hammer", "gem-stone", "trophy", "top-hat", "glasses", "t-shirt", "dress",
+    "running-shoe", "backpack", "handbag", "star", "cloud", "snowflake", "ghost", "alien", "skull", "pig-face", "cow-face",
+    "frog", "monkey-face", "panda", "elephant", "turtle", "butterfly", "octopus", "hourglass-done", "television", "laptop",
+    "candle", "trumpet", "violin", "drum", "toilet", "bathtub", "door", "tent",
 )  # fmt: skip
+SHIFTED = ("fluent", "flat")  # their strangers are those up to the camera
+FX = {
+    "cat-face": "cat", "cat": "catside", "dog-face": "dog", "dog": "dogside", "evergreen-tree": "evergreen",
+    "wrapped-gift": "present", "pizza": "sliceofpizza", "rabbit": "bunny", "house": "housebuilding", "panda": "pandaface",
+    "scissors": "blackscissors", "sport-utility-vehicle": "recreationalvehicle",
+}  # fmt: skip
 
 
-def drawing(icons: dict[str, Any], name: str) -> str | None:
-    """The SVG of an icon, through at most one alias."""
-    name = icons.get("aliases", {}).get(name, {}).get("parent", name)
-    icon = icons["icons"].get(name)
+def drawing(icons: dict[str, Any], names: tuple[str, ...]) -> str | None:
+    """The SVG of the first of `names` that the set has, through at most one alias."""
+    found = (icons["icons"].get(icons.get("aliases", {}).get(name, {}).get("parent", name)) for name in names)
+    icon = next((icon for icon in found if icon), None)
     if icon is None:
         return None
     width, height = (icon.get(side, icons.get(side, 16)) for side in ("width", "height"))
     head = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
     return f'{head} viewBox="0 0 {width} {height}">{icon["body"]}</svg>'
+
+
+def names_in(short: str, name: str) -> tuple[str, ...]:
+    """What a set may call it."""
+    if short == "fx":
+        return (FX.get(name, name.replace("-", "")),)
+    return (name, f"{name}-1") if short == "streamline" else (name,)
 
 
 def main(folder: Path) -> None:
@@ -49,8 +67,8 @@ def main(folder: Path) -> None:
         target = OUT / short
         target.mkdir(parents=True, exist_ok=True)
         absent = []
-        for name in WANTED:
-            svg = drawing(icons, name)
+        for name in WANTED[: WANTED.index("camera") + 1] if short in SHIFTED else WANTED:
+            svg = drawing(icons, names_in(short, name))
             if svg is None:
                 absent.append(name)
                 continue
