@@ -14,6 +14,7 @@ _ORDER = ("heard", "said", "screen", "seen")  # what matters more stands first, 
 _LABELS = {"screen": "on screen", "seen": "seen", "heard": "heard", "said": "said"}
 _LONGEST = 240  # characters of one stretch
 _SIGHTINGS = 12
+NOTHING = "(nothing of note)"
 
 
 class DigestSummarizer(Provider):
@@ -25,7 +26,7 @@ class DigestSummarizer(Provider):
         self._clock = clock
 
     async def summarize(self, segment: Segment) -> str:
-        return await self._clock.timed(asyncio.to_thread(digest, segment)) or "(nothing of note)"
+        return await self._clock.timed(asyncio.to_thread(digest, segment)) or NOTHING
 
 
 def digest(segment: Segment) -> str:

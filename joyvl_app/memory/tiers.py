@@ -95,12 +95,16 @@ class Tiers(Window):
         self._heard.clear()
         self._compress()
         self._mid.append(Summary(segment.t_start, t, _GAP))  # until there is one
-        self._behind(self._write(segment, self._mid, self._bounds.summary_tokens))
+        self._order(segment, self._mid, self._bounds.summary_tokens)
 
     def _segment(self, since: float, until: float) -> Segment:
         return Segment(
             since, until, self._bounds.summary_tokens, tuple(self._decisions), tuple(self._heard), language=self.language
         )
+
+    def _order(self, segment: Segment, tier: deque[Summary], most: int) -> None:
+        """Have it written, behind the watch."""
+        self._behind(self._write(segment, tier, most))
 
     def _behind(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -146,7 +150,7 @@ class Tiers(Window):
         oldest = tuple(self._mid.popleft() for _ in range(_EVERY))
         block = Segment(oldest[0].t_start, oldest[-1].t_end, self._bounds.block_tokens, summaries=oldest, language=self.language)
         self._long.append(Summary(block.t_start, block.t_end, cut(digest(block), self._bounds.block_tokens)))
-        self._behind(self._write(block, self._long, self._bounds.block_tokens))
+        self._order(block, self._long, self._bounds.block_tokens)
 
 
 async def _no_pictures(since: float, until: float, most: int) -> tuple[Frame, ...]:

@@ -64,16 +64,25 @@ class Encoder:
         self._end = int(tokenizer.eos_token_id)
 
     def rows(
-        self, talk: Talk, images: Sequence[Image], weights: Weights, start: float = 0.0, chunk: int | None = None
+        self,
+        talk: Talk,
+        images: Sequence[Image],
+        weights: Weights,
+        start: float = 0.0,
+        chunk: int | None = None,
+        context: str = "",
     ) -> list[Row]:
-        """One row a chunk, or that of `chunk` alone. Raises BadInput when the talk is of no use."""
+        """One row a chunk, or that of `chunk` alone; `context` is the memory in front of the first. Raises BadInput when the talk
+        is of no use.
+        """
         chunks = range(chunks_of(talk)) if chunk is None else (chunk,)
-        return [self._row(f"{talk.id}.{n}" if n else talk.id, self.turns(talk, images, start, n), weights) for n in chunks]
+        taught = ((f"{talk.id}.{n}" if n else talk.id, self.turns(talk, images, start, n, context)) for n in chunks)
+        return [self._row(name, turns, weights) for name, turns in taught]
 
-    def turns(self, talk: Talk, images: Sequence[Image], start: float = 0.0, chunk: int = 0) -> list[Taught]:
+    def turns(self, talk: Talk, images: Sequence[Image], start: float = 0.0, chunk: int = 0, context: str = "") -> list[Taught]:
         """A chunk's turns; the first ones of a later chunk are taken along from the one before, as the decider does it."""
         conversation, turns = Conversation(CARRIED), list[Taught]()
-        for moment, decision, near in moments_of(talk, images, start, chunk):
+        for moment, decision, near in moments_of(talk, images, start, chunk, context):
             conversation.hear(moment)
             exchange = conversation.exchange(moment)
             if moment.chunk_id == chunk:

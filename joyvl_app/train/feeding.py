@@ -20,12 +20,14 @@ from joyvl_app.train.encoding import Encoder, Row
 from joyvl_app.train.episodes import episode
 from joyvl_app.train.families import SEE
 from joyvl_app.train.loss import Weights
+from joyvl_app.train.past import imagined
+from joyvl_app.train.talks import Talk
 from joyvl_app.train.worlds import Kind
 
 _MOST_FAULTS = 200  # items in a row that are of no use
 _LATER = 0.3  # share of rendered episodes that play later in a session, where time markers are larger
 _LATEST = 40  # chunks
-_CAMERAS = 7  # keeps their random numbers apart from the screenplay's
+_CAMERAS, _PASTS = 7, 8  # keep their random numbers apart from the screenplay's
 
 
 class Items(Protocol):
@@ -74,7 +76,9 @@ class Rendered:
         if self.kind == "train":
             rng = np.random.default_rng((self.seed + number, _CAMERAS))
             images = through_cameras(images, rng, each=made.talk.family == SEE)
-        rows = self._encoder.rows(made.talk, images, self.spec.weights, _start(made.talk.family, self.seed + number))
+        start = _start(made.talk.family, self.seed + number)
+        context = _remembered(made.talk, start, np.random.default_rng((self.seed + number, _PASTS)))
+        rows = self._encoder.rows(made.talk, images, self.spec.weights, start, context=context)
         return [replace(row, cells=self._encoder.cells(made.there, row)) for row in rows] if self.cells else rows
 
 
@@ -83,6 +87,14 @@ def _start(family: str, seed: int) -> float:
     if family in ("every", "remind", SEE) or (seed * 2_654_435_761 % 1_000) / 1_000 >= _LATER:
         return 0.0
     return float(100 * (1 + seed % _LATEST))
+
+
+def _remembered(talk: Talk, start: float, rng: np.random.Generator) -> str:
+    """What an episode that plays later has behind it; counting, and what was seen before, would need a past that was played."""
+    if not start or talk.family in ("count", "memory") or not talk.questions or talk.questions[0].t:
+        return ""
+    answers = sorted({line.text for line in talk.responses if "</delegation>" not in line.text})
+    return imagined(talk.questions[0].text, answers, start, rng)
 
 
 class Feed:

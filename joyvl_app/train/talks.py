@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from joyvl_app.dialect import history, parse
+from joyvl_app.deciders.embedded.words import is_chinese
+from joyvl_app.dialect import parse
 from joyvl_app.dialect.tokens import RESPONSE
-from joyvl_app.domain import Answer, Decision, Delegate, Frame, Image, Moment, Respond, Silence, Turn
+from joyvl_app.domain import Answer, Decision, Frame, Image, Moment, Silence
 from joyvl_app.errors import BadInput
+from joyvl_app.train.past import MOST_SECONDS, Past
 
-MOST_SECONDS, _HISTORY = 100, 80  # seconds of one chunk, turns of its history, as in the reference deployment
 CARRIED = 4  # seconds that a chunk takes along from the one before (JOYVL_REPRIME_FRAMES)
 
 
@@ -33,6 +34,11 @@ class Talk:
     questions: tuple[Line, ...] = ()
     responses: tuple[Line, ...] = ()
     results: tuple[Line, ...] = ()
+
+    @property
+    def language(self) -> str:
+        """Of what is asked, as the app would be set to."""
+        return "zh" if any(is_chinese(line.text) for line in (*self.questions, *self.responses)) else "en"
 
 
 @dataclass(frozen=True)
@@ -91,15 +97,15 @@ def seconds_of(talk: Talk) -> list[Second]:
 
 
 def moments_of(
-    talk: Talk, images: Sequence[Image], start: float = 0.0, chunk: int | None = None
+    talk: Talk, images: Sequence[Image], start: float = 0.0, chunk: int | None = None, context: str = ""
 ) -> list[tuple[Moment, Decision, bool]]:
     """The moments that the app would show a decider, what it should decide, and whether that is near a response.
 
-    `start` is the session second of the first one. A question stands until the next; every MOST_SECONDS a chunk begins, which
-    knows the questions and answers before it. With `chunk` only its moments and the CARRIED ones before it, and no other image
-    is asked for.
+    `start` is the session second of the first one, `context` the memory in front of it. A question stands until the next; every
+    MOST_SECONDS a chunk begins, in front of which stands what the app would remember. With `chunk` only its moments and the
+    CARRIED ones before it, and no other image is asked for.
     """
-    seconds, turns = seconds_of(talk), list[Turn]()
+    seconds, past = seconds_of(talk), Past()
     if len(images) != len(seconds):
         raise BadInput(f"it has {len(images)} pictures for {len(seconds)} seconds")
     first = 0 if chunk is None else max(0, chunk * MOST_SECONDS - CARRIED)
@@ -107,17 +113,17 @@ def moments_of(
     told, standing, given = list[tuple[Moment, Decision, bool]](), "", 0.0
     for number, second in enumerate(seconds[:last]):
         t = start + second.t
-        context = history((), (), turns[-_HISTORY:]) if number and number % MOST_SECONDS == 0 else ""
         if second.question:
             standing, given = second.question, t
-            turns.append(Turn("query", t, standing))
+        moment = Moment(
+            t, instruction=standing, instruction_t=given, context=past.context() or context,
+            chunk_id=past.chunk_id, language=talk.language,
+        )  # fmt: skip
+        past.observe(moment, second.decision)
         if number >= first:
             answers = tuple(Answer(f"{number}.{n}", "ready", result) for n, result in enumerate(second.results))
-            frames = (Frame(t, images[number]),)
-            moment = Moment(t, frames, standing, given, (), answers, context=context, chunk_id=number // MOST_SECONDS)
+            moment = replace(moment, frames=(Frame(t, images[number]),), answers=answers)
             told.append((moment, second.decision, second.near))
-        if spoken := _spoken(second.decision):
-            turns.append(Turn("response", t, spoken))
     return told
 
 
@@ -136,12 +142,6 @@ def _places(talk: Talk) -> list[int]:
         asked = (_after(question.t, talk.seconds) for question in talk.questions if question.t <= line.t)
         places.append(max(min(talk.seconds - 1, int(line.t + 0.5)), max(asked, default=0)))
     return places
-
-
-def _spoken(decision: Decision) -> str:
-    if isinstance(decision, Respond):
-        return decision.text
-    return decision.note if isinstance(decision, Delegate) else ""
 
 
 def _after(t: float, seconds: int) -> int:
