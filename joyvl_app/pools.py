@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-import time
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from threading import Thread
-
-_LOOK_EVERY = 2.0  # seconds
 
 
 def process_pool(processes: int) -> ProcessPoolExecutor:
@@ -18,10 +15,11 @@ def process_pool(processes: int) -> ProcessPoolExecutor:
 
 def leave_with_parent(_: int = 0) -> None:
     """End this process once its parent is gone: after kill -9 a worker would wait for ever to hand over what it made."""
-    Thread(target=_watch, args=(os.getppid(),), name="leave-with-parent", daemon=True).start()
+    Thread(target=_watch, name="leave-with-parent", daemon=True).start()
 
 
-def _watch(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(_LOOK_EVERY)
-    os._exit(1)
+def _watch() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

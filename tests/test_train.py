@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import math
 import random
+import resource
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +40,7 @@ from joyvl_app.train.rollouts import Rollout, roll_out
 from joyvl_app.train.see import see
 from joyvl_app.train.sft import Plan, items_of, open_run, train
 from joyvl_app.train.shards import Clip, jpeg, write_shard
-from joyvl_app.train.states import states_in
+from joyvl_app.train.states import alone_in, states_in
 from joyvl_app.train.talks import Line, Talk, moments_of
 from joyvl_app.train.windows import Window, reward_of, window_of
 from tests.servers import free_port
@@ -310,6 +312,51 @@ def test_a_damaged_state_gives_way_to_the_one_before(micro: Path, tmp_path: Path
     assert again.progress.step == 2 and "state-0000003 cannot be read" in capsys.readouterr().err
 
 
+def test_without_a_state_that_can_be_read_nothing_begins_anew(micro: Path, tmp_path: Path) -> None:
+    train(plan(micro, tmp_path / "a", 2), quietly)
+    curve = (tmp_path / "a" / "curve.jsonl").read_text()
+    for state in states_in(tmp_path / "a"):
+        (state / "optimizer.bin").write_bytes(b"torn")
+    with pytest.raises(BadInput, match="No state"):
+        train(plan(micro, tmp_path / "a", 4), quietly)
+    assert (tmp_path / "a" / "curve.jsonl").read_text() == curve
+
+
+def test_a_resumed_run_has_its_own_rate_and_length(micro: Path, tmp_path: Path) -> None:
+    rates: list[float] = []
+    train(plan(micro, tmp_path / "a", 4), quietly)
+    longer = plan(micro, tmp_path / "a", 20)
+    longer = replace(longer, schedule=replace(longer.schedule, rate=2e-5))
+
+    def told(line: dict[str, Any]) -> None:
+        rates.append(line["rate"])
+        if line["step"] == 6:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(longer, told)
+    assert rates == [pytest.approx(2e-5), pytest.approx(2e-5)], "neither 0, where the first run ended, nor its 1e-3"
+
+
+def test_a_full_disk_at_the_export_is_told(micro: Path, tmp_path: Path) -> None:
+    """Really full: no file may grow beyond 100 kB."""
+    run, system = open_run(plan(micro, tmp_path / "a"), _accelerator())
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(BadInput, match="Cannot write"):
+            run.export(tmp_path / "a" / "model", system)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not (tmp_path / "a" / "model").exists()
+    assert (run.export(tmp_path / "a" / "model", system) / "model.safetensors").is_file()
+
+
+def test_two_runs_do_not_share_a_folder(micro: Path, tmp_path: Path) -> None:
+    with alone_in(tmp_path / "a"), pytest.raises(BadInput, match="Another process"):
+        train(plan(micro, tmp_path / "a", 2), quietly)
+
+
 def test_clips_of_no_use_are_named_and_passed_over(encoder: Encoder, micro: Path, tmp_path: Path) -> None:
     """By real workers, whose errors come back from another process."""
     frame, bare = jpeg(np.zeros((96, 128, 3), np.uint8)), Talk("x", "alert", 6, (Line(0, "Count each cat."),), (Line(2, "One."),))
@@ -408,6 +455,8 @@ def test_the_right_turns_are_worth_most() -> None:
             assert reward_of(window, others) < best, f"{made.talk.id}: saying less pays"
             later = reward_of(window, sorted([*others, (t + 1, text)]))
             assert later < best or "delegate" in made.talk.id, f"{made.talk.id}: saying it later pays"
+            sooner = reward_of(window, sorted([*others, (t - 1, text)]))
+            assert sooner < best or any(b - a <= 2 for (a, _), (b, _) in pairwise(right)), f"{made.talk.id}: guessing pays"
             assert reward_of(window, sorted([*right, (t + 1, text)])) < best, f"{made.talk.id}: saying it twice pays"
             judged += 1
         assert reward_of(window, [*right, (window.last - 1.0, f"{RESPONSE} Bananas.")]) < best
@@ -491,13 +540,13 @@ def test_reinforcement_draws_judges_learns_and_exports(taught: tuple[Path, list[
             ["sft", "--model", "{there}", "--out", "{new}", "--steps", "1", "--silence", "-1"],
             "must be a number, not below 0",
         ),
-        (["sft", "--model", "{new}", "--out", "{new}", "--steps", "1"], "There is no folder"),
+        (["sft", "--model", "{absent}", "--out", "{new}", "--steps", "1"], "There is no folder"),
         (["sft", "--model", "{there}", "--out", "{new}", "--steps", "1", "--data", "{empty}"], "There are no shards"),
     ],
 )
 def test_the_command_tells_what_to_mend(
     given: list[str], said: str, micro: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    names = {"there": micro, "new": tmp_path / "new", "empty": tmp_path}
+    names = {"there": micro, "new": tmp_path / "new", "absent": tmp_path / "absent", "empty": tmp_path}
     assert main(["train", *(part.format(**names) for part in given)]) == 2
     assert said in capsys.readouterr().err

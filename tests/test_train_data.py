@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 import json
 import math
 from pathlib import Path
@@ -9,11 +11,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from PIL import Image as Pillow
+from transformers import Qwen2VLImageProcessorPil
 
 from joyvl_app.__main__ import main
+from joyvl_app.clock import ManualClock
+from joyvl_app.deciders.vlm.inputs import Patches
 from joyvl_app.domain import Delegate, Frame, Respond, Silence
 from joyvl_app.errors import BadInput
 from joyvl_app.evals.render.film import looks
+from joyvl_app.memory.digest import DigestSummarizer
+from joyvl_app.memory.tiers import Tiers
 from joyvl_app.sources.video import VideoSource
 from joyvl_app.train import shards
 from joyvl_app.train.cells import names_of
@@ -44,6 +53,40 @@ def test_times_between_seconds_fall_where_they_can_be_known() -> None:
     assert isinstance(seconds[4].decision, Respond), "and never answered before"
 
 
+@pytest.mark.parametrize("t, second", [(7.0, 7), (7.05, 7), (7.1, 8), (7.9, 8), (9.9, 9)])
+def test_a_response_stands_on_the_first_second_whose_picture_can_show_why(t: float, second: int) -> None:
+    said = [
+        n for n, pair in enumerate(seconds_of(talk(responses=(Line(t, "It is red."),)))) if isinstance(pair.decision, Respond)
+    ]
+    assert said == [second]
+
+
+def test_a_result_is_known_before_it_is_passed_on() -> None:
+    asked = Line(6, "One moment. </delegation> Who is she?")
+    seconds = seconds_of(talk(responses=(asked, Line(8.02, "Ada.")), results=(Line(8.01, "Ada."),)))
+    assert seconds[9].results == ("Ada.",) and seconds[9].decision == Respond("Ada.")
+
+
+async def test_a_chunk_knows_what_the_app_would_remember() -> None:
+    """The app's own memory, asynchronous as it is, over the same 230 seconds."""
+    spoken = tuple(Line(n, "Red.") for n in range(20, 220, 20))
+    told = moments_of(Talk("a", "alert", 230, (Line(0, "Say red."),), spoken), [np.zeros((2, 2, 3), np.uint8)] * 230)
+    clock = ManualClock(charge=False)
+    memory = Tiers(clock, DigestSummarizer(clock), 100, 40)
+    for moment, decision, _ in told:
+        assert moment.context == memory.context() and moment.chunk_id == memory.chunk_id
+        memory.observe(moment, decision)
+        for _ in range(20):
+            await asyncio.sleep(0.001 if moment.t % 100 >= 79 and moment.t % 100 < 82 else 0)
+    await memory.aclose()
+    assert "[Video History]" in told[150][0].context and "said: Red." in told[150][0].context
+
+
+def test_chinese_is_learned_as_a_chinese_session_would_be_told() -> None:
+    chinese = talk(questions=(Line(4, "红色的时候告诉我。"),))
+    assert {moment.language for moment, _, _ in moments_of(chinese, [np.zeros((2, 2, 3), np.uint8)] * 10)} == {"zh"}
+
+
 def test_a_response_with_the_token_delegates() -> None:
     seconds = seconds_of(talk(responses=(Line(7, "One moment. </delegation> Who is she?"),), results=(Line(9, "Ada."),)))
     assert seconds[7].decision == Delegate("Who is she?", "One moment.") and seconds[9].results == ("Ada.",)
@@ -55,8 +98,8 @@ def test_a_response_with_the_token_delegates() -> None:
         ({"responses": (Line(12, "Late."),)}, "past the end"),
         ({"responses": (Line(7, "b"), Line(5, "a"))}, "out of order"),
         ({"responses": (Line(7, " "),)}, "is empty"),
-        ({"responses": (Line(6.9, "a"), Line(7.1, "b"))}, "same second"),
-        ({"questions": (Line(3.2, "q"),), "responses": (Line(3.3, "a"), Line(4.2, "b"))}, "same second"),
+        ({"responses": (Line(7.1, "a"), Line(7.9, "b"))}, "same second"),
+        ({"questions": (Line(3.2, "q"),), "responses": (Line(3.3, "a"), Line(4.0, "b"))}, "same second"),
         ({"responses": (Line(7, "</silence>"),)}, "says nothing"),
         ({"responses": (Line(7, "</delegation>"),)}, "says nothing"),
         ({"questions": (), "responses": ()}, "nothing is asked"),
@@ -244,6 +287,34 @@ def test_more_clips_in_the_same_file_are_converted_too(tmp_path: Path) -> None:
         path.write_text(json.dumps([annotation("a.mp4")] * count), encoding="utf-8")
         shards._opened.cache_clear()
         assert sum(outcome.clips for outcome in converted(path, tmp_path / "s")) == count
+
+
+def test_fewer_clips_leave_no_shard_of_the_others(tmp_path: Path) -> None:
+    write_clip(tmp_path / "a.mp4", [GREY] * 16, fps=4)
+    path, out = tmp_path / "annotations.json", tmp_path / "out"
+    for many in (5, 2):
+        path.write_text(json.dumps([annotation("a.mp4")] * many))
+        assert sum(outcome.clips for outcome in converted(path, out)) == many
+    assert [len(list(out.glob(f"shard-*.{kind}"))) for kind in ("parquet", "json")] == [1, 1]
+
+
+def test_one_odd_annotation_does_not_end_the_conversion(tmp_path: Path) -> None:
+    write_clip(tmp_path / "a.mp4", [GREY] * 16, fps=4)
+    path = tmp_path / "annotations.json"
+    path.write_text(json.dumps([annotation("a\u0000.mp4"), annotation("\ud800.mp4"), annotation("a.mp4")]))
+    outcomes = converted(path, tmp_path / "out")
+    assert sum(outcome.clips for outcome in outcomes) == 1
+    assert len([why for outcome in outcomes for _, why in outcome.rejected]) == 2
+
+
+@pytest.mark.parametrize("size", [(640, 480), (854, 480), (720, 576), (1280, 720), (480, 854)])
+def test_training_shows_pictures_of_the_size_that_the_decider_shows(tmp_path: Path, size: tuple[int, int]) -> None:
+    processor = Qwen2VLImageProcessorPil(size={"shortest_edge": 65_536, "longest_edge": 16_777_216}, patch_size=16)
+    patches = Patches(processor, 262_144, torch.device("cpu"))
+    live = np.full((size[1], size[0], 3), 90, np.uint8)
+    write_clip(tmp_path / "a.mp4", [live] * 4, fps=2)
+    stored = np.asarray(Pillow.open(io.BytesIO(frames_of(tmp_path / "a.mp4", 262_144)[0])))
+    assert patches.fitted(stored).shape == patches.fitted(live).shape
 
 
 def test_a_video_with_a_hole_or_cut_short_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

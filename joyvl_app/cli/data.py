@@ -79,7 +79,7 @@ def _convert(options: argparse.Namespace) -> int:
     for name, why in reasons:
         print(f"rejected: {name}: {why}")
     print(f"{total['clips']} clips in {total['shards']} shards, {total['rejected']} rejected; each shard's .json says why")
-    return 0
+    return 0 if total["clips"] else 1
 
 
 def _check(options: argparse.Namespace) -> int:

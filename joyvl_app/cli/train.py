@@ -25,13 +25,14 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     see = phases.add_parser("see", help="seeing first: single labelled frames")
     sft = phases.add_parser("sft", help="supervised fine-tuning on streams")
     rl = phases.add_parser("rl", help="group-relative policy optimisation on answer-centred windows")
-    for phase, rate in ((see, 1.5e-3), (sft, 5e-4), (rl, 5e-5)):
-        _add_common(phase, rate)
+    for phase, rate, warmup, save_every in ((see, 1.5e-3, 50, 100), (sft, 5e-4, 50, 100), (rl, 5e-5, 10, 25)):
+        _add_common(phase, rate, warmup, save_every)
     for phase in (see, sft):
         phase.add_argument("--tokens", type=int, default=8_192, help="at least so many a step, over all devices")
         phase.add_argument(
-            "--pack", type=int, default=8_192, help="at most so many at once on a device; a longer stream goes alone"
+            "--pack", type=int, default=16_384, help="at most so many at once on a device; a longer stream goes alone"
         )
+        phase.add_argument("--workers", type=int, default=1, help="processes that make rows")
         phase.add_argument("--precision", choices=("no", "bf16"), default="no")
         phase.add_argument("--checkpointing", action="store_true", help="less memory, a third more time")
         phase.set_defaults(run=_supervised)
@@ -49,18 +50,17 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     rl.set_defaults(run=_rl)
 
 
-def _add_common(phase: argparse.ArgumentParser, rate: float) -> None:
+def _add_common(phase: argparse.ArgumentParser, rate: float, warmup: int, save_every: int) -> None:
     phase.add_argument("--model", required=True, help="the checkpoint to begin from")
     phase.add_argument("--out", type=Path, required=True, metavar="DIR", help="states, curve.jsonl, and the result in DIR/model")
     phase.add_argument("--steps", type=int, required=True)
     phase.add_argument("--rate", type=float, default=rate)
-    phase.add_argument("--warmup", type=int, default=50, metavar="STEPS")
+    phase.add_argument("--warmup", type=int, default=warmup, metavar="STEPS")
     phase.add_argument(
         "--decay", type=float, default=0.2, metavar="SHARE", help="of the steps, the last ones: the rate falls to 0"
     )
     phase.add_argument("--seed", type=int, default=0, help="number of the first episode, or of the shards' order")
-    phase.add_argument("--save-every", type=int, default=100, metavar="STEPS")
-    phase.add_argument("--workers", type=int, default=1, help="processes that make rows")
+    phase.add_argument("--save-every", type=int, default=save_every, metavar="STEPS")
     phase.add_argument("--pixels", type=int, default=262_144, help="the most of a frame")
     phase.add_argument("--device", choices=("auto", "cpu"), default="auto")
 

@@ -30,6 +30,7 @@ class VideoSource:
         self._stream.thread_type = "AUTO"
         self.damaged = 0  # packets that could not be decoded so far
         self.seconds = _duration(self._container, self._stream)
+        self.end = 0.0  # how long the pictures read so far last, in the file's time
 
     async def frames(self) -> AsyncIterator[Frame]:
         loop, decoded = asyncio.get_running_loop(), self._decode()
@@ -71,6 +72,8 @@ class VideoSource:
                 packet = next(packets, None)
                 if packet is None:
                     return
+                if packet.pts is not None and packet.duration and packet.time_base:
+                    self.end = max(self.end, float((packet.pts + packet.duration) * packet.time_base))
                 yield from packet.decode()
             except av.error.FFmpegError as error:
                 if isinstance(error, av.error.EOFError):

@@ -8,12 +8,21 @@ import cv2
 import numpy as np
 
 from joyvl_app.domain import Image
-from joyvl_app.evals.render.film import sensor_noise
+from joyvl_app.evals.render.film import looks, sensor_noise
+from joyvl_app.train.episodes import Episode
+from joyvl_app.train.families import SEE
 
+_CAMERAS = 7  # keeps their random numbers apart from the screenplay's
 _UNTOUCHED, _BLURRED = 0.4, 0.3  # shares of the cameras
 _LUMA = np.array([0.299, 0.587, 0.114])
 _SATURATION, _GAIN, _CONTRAST, _LIFT = (0.2, 1.5), (0.8, 1.2), (0.7, 1.25), 20.0
 _SOFTEST, _NOISIEST = 1.2, 8.0  # pixels, grey levels
+
+
+def filmed(made: Episode) -> list[Image]:
+    """A picture for each second of an episode, as a camera shows it that is the episode's own (in glimpses: each picture's)."""
+    images = list(looks(made.play, range(made.talk.seconds)))
+    return through_cameras(images, np.random.default_rng((made.play.seed, _CAMERAS)), each=made.talk.family == SEE)
 
 
 def through_cameras(images: Sequence[Image], rng: np.random.Generator, each: bool) -> list[Image]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from joyvl_app.domain import Delegate, Silence
+from joyvl_app.domain import Delegate, Image, Silence
 from joyvl_app.errors import BadInput
 from joyvl_app.train.encoding import Encoder
 from joyvl_app.train.loss import Weights
 from joyvl_app.train.shards import read_clip, shard_size, shards_in
-from joyvl_app.train.talks import Talk, seconds_of
+from joyvl_app.train.talks import Talk, chunks_of, seconds_of
 
 
 @dataclass
@@ -53,15 +54,22 @@ def look_through(folder: Path, encoder: Encoder | None = None, pictures: bool = 
 def _take_in(contents: Contents, path: Path, place: int, encoder: Encoder | None, pictures: bool) -> None:
     clip = read_clip(path, place)
     seconds = seconds_of(clip.talk)
-    images = list(clip.images()) if pictures or encoder else []
-    rows = encoder.rows(clip.talk, images, Weights()) if encoder else []
+    images = clip.images() if pictures or encoder else ()
+    for _ in images if pictures else ():  # a damaged one tells itself
+        pass
+    sizes = _sizes(encoder, clip.talk, images) if encoder else []
     contents.clips += 1
     contents.seconds += len(seconds)
     contents.responses += sum(not isinstance(second.decision, Silence) for second in seconds)
     contents.delegations += _delegations(clip.talk)
     contents.families[clip.talk.family] += 1
-    contents.tokens += sum(row.tokens for row in rows)
-    contents.most_tokens = max(contents.most_tokens, *(row.tokens for row in rows)) if rows else contents.most_tokens
+    contents.tokens += sum(sizes)
+    contents.most_tokens = max(contents.most_tokens, *sizes, 0)
+
+
+def _sizes(encoder: Encoder, talk: Talk, images: Sequence[Image]) -> list[int]:
+    """Tokens of each chunk, of which one is in memory at a time."""
+    return [row.tokens for n in range(chunks_of(talk)) for row in encoder.rows(talk, images, Weights(), chunk=n)]
 
 
 def _delegations(talk: Talk) -> int:

@@ -15,20 +15,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from PIL import Image as Pillow
 from pydantic import ValidationError
 
-from joyvl_app.domain import Frame
+from joyvl_app.domain import Frame, Image
 from joyvl_app.errors import BadInput
 from joyvl_app.evals.formats import Annotation
 from joyvl_app.pools import process_pool
-from joyvl_app.sources.scaling import within
 from joyvl_app.sources.video import VideoSource
 from joyvl_app.train.shards import Clip, jpeg, shard_size, write_shard
-from joyvl_app.train.states import read_note, write_note
+from joyvl_app.train.states import alone_in, read_note, write_note
 from joyvl_app.train.talks import Line, Talk, check_talk
 
 _RATE = 8  # pictures a second that are looked at for the one nearest to each whole second
 _MOST_SECONDS = 7_200
+_CELL = 32  # pixels of a vision token's side in models of the Qwen3-VL kind
 _HOLE = 2.0  # seconds without a picture that a damaged video may have
 
 
@@ -53,8 +55,14 @@ class Outcome:
 
 def convert(conversion: Conversion, processes: int, told: Callable[[Outcome], None]) -> None:
     """Make all shards that are not there yet. Raises BadInput when the annotations cannot be read or nothing can be written."""
-    _prepare(conversion)
-    torn = None
+    with alone_in(conversion.out):
+        _claim(conversion)
+        _forget(conversion, _make(conversion, processes, told))
+
+
+def _make(conversion: Conversion, processes: int, told: Callable[[Outcome], None]) -> int:
+    """How many shards the annotations make."""
+    torn, number = None, -1
     with process_pool(processes) as pool:
         waiting: set[Future[Outcome]] = set()
         try:
@@ -79,16 +87,21 @@ def convert(conversion: Conversion, processes: int, told: Callable[[Outcome], No
             raise
     if torn:
         raise torn
+    return number + 1
 
 
-def _prepare(conversion: Conversion) -> None:
+def _forget(conversion: Conversion, first: int) -> None:
+    """Shards from number `first` on come from a longer file of annotations that was converted here before."""
+    for path in conversion.out.glob("shard-*.*"):
+        figures = path.stem.removeprefix("shard-")
+        if figures.isdigit() and int(figures) >= first:
+            path.unlink()
+
+
+def _claim(conversion: Conversion) -> None:
     """A folder belongs to one way of converting. Raises BadInput when it holds another's."""
     wanted = {"videos": str(conversion.videos.resolve()), "pixels": conversion.pixels, "per_shard": conversion.per_shard}
     note = conversion.out / "conversion.json"
-    try:
-        conversion.out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadInput(f"Cannot write to {conversion.out}: {error.strerror or error}.") from error
     present = read_note(note) or wanted
     if present != wanted:
         raise BadInput(f"{conversion.out} holds another conversion ({present}); name a new folder.")
@@ -155,9 +168,15 @@ def _clips(conversion: Conversion, number: int, entries: Sequence[Any], rejected
     for place, entry in enumerate(entries):
         try:
             yield _clip(conversion, entry, f"{number:05d}-{place:03d}")
-        except (BadInput, OSError) as error:  # a name too long, a folder that may not be read
+        except Exception as error:  # whatever a damaged video or an odd name may raise, the others are converted
             name = str(entry.get("video_name", "")) if isinstance(entry, dict) else ""
-            rejected.append((name or f"entry {number * conversion.per_shard + place + 1}", str(error)))
+            why = str(error) if isinstance(error, BadInput | OSError) else f"{type(error).__name__}: {str(error)[:200]}"
+            rejected.append((_writable(name) or f"entry {number * conversion.per_shard + place + 1}", _writable(why)))
+
+
+def _writable(text: str) -> str:
+    """Half of a surrogate pair cannot be written."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _clip(conversion: Conversion, entry: Any, name: str) -> Clip:
@@ -167,7 +186,9 @@ def _clip(conversion: Conversion, entry: Any, name: str) -> Clip:
     except ValidationError as error:
         fault = error.errors()[0]
         raise BadInput(f"field {'.'.join(map(str, fault['loc']))}: {fault['msg'].removeprefix('Value error, ')}") from error
-    if not annotation.response and not (annotation.quiet and annotation.question):
+    if annotation.quiet and not annotation.question:
+        raise BadInput("it is quiet on purpose, but nothing is asked in it, so it teaches nothing")
+    if not annotation.response and not annotation.quiet:
         raise BadInput("its list of responses is empty, so it teaches nothing (one that is quiet on purpose says quiet: true)")
     video = (conversion.videos / annotation.video_path).resolve()
     if not video.is_relative_to(conversion.videos.resolve()):
@@ -191,22 +212,35 @@ def _lines(said: Sequence[Any]) -> tuple[Line, ...]:
     return tuple(Line(line.time, line.content) for line in said)
 
 
+def shown(image: Image, pixels: int) -> Image:
+    """What is larger than `pixels` as the model would be shown it live; the rest as it is, for the model's own resizing."""
+    from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
+
+    height, width = image.shape[:2]
+    if height * width <= pixels:
+        return image
+    size = smart_resize(height, width, _CELL, _CELL * _CELL, pixels)
+    return np.asarray(Pillow.fromarray(image).resize(size[::-1], Pillow.Resampling.BICUBIC))
+
+
 def frames_of(video: Path, pixels: int) -> list[bytes]:
     """One JPEG for every whole second: the last picture up to it. Raises BadInput when the video cannot be used or has holes."""
     source = VideoSource(video, _RATE, 1_920)
     frames: list[bytes] = []
     last: Frame | None = None
     try:
+        if (source.seconds or 0.0) > _MOST_SECONDS:
+            raise BadInput(f"it is longer than {_MOST_SECONDS:,} s; cut it into parts")
         for frame in source.pictures(end=float(_MOST_SECONDS)):
             if last is not None and source.damaged and frame.t - last.t > _HOLE:
                 raise BadInput(f"its pictures from {last.t:.1f} to {frame.t:.1f} s are missing or damaged")
             while last is not None and frame.t > len(frames) + 0.5 / _RATE:
-                frames.append(jpeg(within(last.image, pixels)))
+                frames.append(jpeg(shown(last.image, pixels)))
             last = frame
     finally:
         source.close()
-    if last is None or (source.seconds or 0.0) - last.t > _HOLE:
+    if last is None or (source.seconds or 0.0) - max(last.t, source.end) > _HOLE:
         raise BadInput(f"its pictures end at {last.t if last else 0:.1f} of {source.seconds:.1f} s; it is cut short or damaged")
     if last.t >= len(frames):
-        frames.append(jpeg(within(last.image, pixels)))
+        frames.append(jpeg(shown(last.image, pixels)))
     return frames

@@ -15,7 +15,7 @@ import numpy as np
 from joyvl_app.errors import BadInput
 from joyvl_app.evals.render.film import looks
 from joyvl_app.pools import leave_with_parent
-from joyvl_app.train.augment import through_cameras
+from joyvl_app.train.augment import filmed
 from joyvl_app.train.encoding import Encoder, Row
 from joyvl_app.train.episodes import episode
 from joyvl_app.train.families import SEE
@@ -27,7 +27,7 @@ from joyvl_app.train.worlds import Kind
 _MOST_FAULTS = 200  # items in a row that are of no use
 _LATER = 0.3  # share of rendered episodes that play later in a session, where time markers are larger
 _LATEST = 40  # chunks
-_CAMERAS, _PASTS = 7, 8  # keep their random numbers apart from the screenplay's
+_PASTS = 8  # keeps their random numbers apart from the screenplay's
 
 
 class Items(Protocol):
@@ -72,10 +72,7 @@ class Rendered:
 
     def fetch(self, number: int) -> list[Row]:
         made = episode(self.kind, self.seed + number, self.family)
-        images = list(looks(made.play, range(made.talk.seconds)))
-        if self.kind == "train":
-            rng = np.random.default_rng((self.seed + number, _CAMERAS))
-            images = through_cameras(images, rng, each=made.talk.family == SEE)
+        images = filmed(made) if self.kind == "train" else list(looks(made.play, range(made.talk.seconds)))
         start = _start(made.talk.family, self.seed + number)
         context = _remembered(made.talk, start, np.random.default_rng((self.seed + number, _PASTS)))
         rows = self._encoder.rows(made.talk, images, self.spec.weights, start, context=context)
@@ -98,7 +95,7 @@ def _remembered(talk: Talk, start: float, rng: np.random.Generator) -> str:
 
 
 class Feed:
-    """Iterates over every `stride`-th of `items` from number `start` on, passing over those before `next`.
+    """Iterates over every `stride`-th of `items` from number `start` on.
 
     `waited` are the seconds that it kept its reader waiting, `faults` the items of no use since they were last taken, each as its
     number and why.
@@ -106,7 +103,7 @@ class Feed:
 
     def __init__(self, items: Items, start: int, workers: int, stride: int = 1) -> None:
         self._items, self._start, self._workers, self._stride = items, start, workers, stride
-        self.waited, self.next = 0.0, 0
+        self.waited = 0.0
         self.faults: list[tuple[int, str]] = []
 
     def __iter__(self) -> Iterator[tuple[int, list[Row]]]:
@@ -114,9 +111,7 @@ class Feed:
         made, in_a_row = iter(self._made()), 0
         while True:
             began = time.perf_counter()
-            while (one := next(made))[0] < self.next:
-                pass
-            number, rows, fault = one
+            number, rows, fault = next(made)
             self.waited += time.perf_counter() - began
             in_a_row = in_a_row + 1 if fault else 0
             if fault:
@@ -156,6 +151,8 @@ class _Fetching:
             return number, self._items.fetch(number), ""
         except BadInput as error:
             return number, [], str(error)
+        except (ValueError, ArithmeticError) as error:  # pictures of a shape that no model takes
+            return number, [], f"item {number}: {type(error).__name__}: {str(error)[:120]}"
 
     def __len__(self) -> int:
         return 1 << 62

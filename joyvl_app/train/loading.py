@@ -8,7 +8,7 @@ from typing import Any
 from joyvl_app.deciders.vlm.checkpoint import Checkpoint, Placement, load, own_prompt, renderer
 from joyvl_app.deciders.vlm.framing import framing_of
 from joyvl_app.dialect.tokens import DELEGATION, RESPONSE, SILENCE
-from joyvl_app.errors import BadInput
+from joyvl_app.errors import BadInput, words_of
 from joyvl_app.train.encoding import Encoder
 
 
@@ -24,6 +24,15 @@ def load_model(name: str, dtype: str = "float32", device: str = "cpu") -> Checkp
         raise BadInput(f"{name} is of the kind '{kind}'; the recipe trains models of the Qwen3-VL kind.")
     checkpoint.model.train()
     return checkpoint
+
+
+def dtype_of(name: str) -> Any:
+    """The number format that a checkpoint is kept in, and that what becomes of it should be kept in."""
+    import torch
+    import transformers
+
+    library: Any = transformers
+    return library.AutoConfig.from_pretrained(Path(name).expanduser() if Path(name).exists() else name).dtype or torch.float32
 
 
 def add_actions(checkpoint: Checkpoint) -> None:
@@ -45,13 +54,16 @@ def add_actions(checkpoint: Checkpoint) -> None:
 
 
 def load_encoder(folder: Path, max_pixels: int) -> Encoder:
-    """Tokenizer, template and picture sizes of a checkpoint, without its weights."""
+    """Tokenizer, template and picture sizes of a checkpoint, without its weights. Raises BadInput when it has none."""
     import transformers
 
     library: Any = transformers  # parts of it are untyped
-    tokenizer = library.AutoTokenizer.from_pretrained(folder)
-    processor = library.AutoImageProcessor.from_pretrained(folder)
-    config = library.AutoConfig.from_pretrained(folder)
+    try:
+        tokenizer = library.AutoTokenizer.from_pretrained(folder)
+        processor = library.AutoImageProcessor.from_pretrained(folder)
+        config = library.AutoConfig.from_pretrained(folder)
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{folder} is no checkpoint that can be read: {words_of(error)}") from error
     checkpoint = Checkpoint(str(folder), None, tokenizer, processor, None)
     return encoder_of(checkpoint, int(config.image_token_id), max_pixels, system_of(folder))
 

@@ -16,14 +16,14 @@ from torch import Tensor
 from joyvl_app.deciders.vlm.checkpoint import PROMPT, Checkpoint
 from joyvl_app.deciders.vlm.device import trim
 from joyvl_app.deciders.vlm.inputs import Patches
-from joyvl_app.errors import ProviderFailed
+from joyvl_app.errors import BadInput, ProviderFailed
 from joyvl_app.train.cells import cell_loss
 from joyvl_app.train.encoding import Row
 from joyvl_app.train.feeding import Feed, Items, grouped
 from joyvl_app.train.loss import weighted_loss
 from joyvl_app.train.meter import Meter
 from joyvl_app.train.packing import Pack, logits_of, packed, packs, prepare
-from joyvl_app.train.states import Crew, progress_of, save_state, states_in, write_folder
+from joyvl_app.train.states import Crew, progress_of, put_aside, save_state, states_in, write_folder
 
 _TRIM_EVERY = 20  # steps: packs of ever other sizes leave holes in the heap
 _MOST_BAD = 5  # steps in a row whose loss is not a number
@@ -40,7 +40,7 @@ class Schedule:
     decay: float = 0.2
     weight_decay: float = 0.05
     clip: float = 1.0
-    pack: int = 8_192  # tokens that go through the model at once
+    pack: int = 16_384  # tokens that go through the model at once
     save_every: int = 100
     workers: int = 1
 
@@ -52,7 +52,7 @@ class Schedule:
 
 @dataclass
 class Progress:
-    """Where a run stands: steps done, the next item, what was seen so far, steps without a loss, items of no use."""
+    """Where a run stands: steps done, this process's next item, what was seen so far, steps without a loss, items of no use."""
 
     step: int = 0
     item: int = 0
@@ -83,6 +83,7 @@ class Run:
         self._rates = rates  # not accelerate's, which would step once for every process
         accelerator.register_for_checkpointing(rates)
         self._bad = 0
+        self.dtype = torch.float32  # of the exported weights
 
     # --- learning ------------------------------------------------------------------------------------------------------
 
@@ -91,12 +92,12 @@ class Run:
         if self.progress.step >= self.schedule.steps:
             return
         world, rank = self.accelerator.num_processes, self.accelerator.process_index
-        feed = Feed(items, self.progress.item + rank, self.schedule.workers, world)
+        feed = Feed(items, self.progress.item or rank, self.schedule.workers, world)
         meter = Meter(self._checkpoint.model, self.accelerator.device)
         for number, rows in grouped(feed, max(1, self.schedule.tokens // world)):
             began = time.perf_counter()
             loss = self.step(rows)
-            feed.next = self.progress.item = self._most(number - rank + world)
+            self.progress.item = number + world
             self.progress.faults += len(feed.faults)
             done = {**asdict(self.progress), "steps": self.schedule.steps, "loss": loss, "rate": self._rates.get_last_lr()[0]}
             figures = meter.measure(rows, time.perf_counter() - began, feed.waited, self.schedule.steps - self.progress.step)
@@ -118,7 +119,7 @@ class Run:
         self.progress.seconds += sum(part.seconds for part in parts)
         if not whole:
             return self.pass_over()
-        loss, rounds = 0.0, self._most(len(parts))
+        loss, rounds = 0.0, max(self._each(len(parts)))
         for turn in range(rounds):  # who has fewer packs goes along with one that weighs nothing
             share = amounts[turn] / whole if turn < len(parts) else 0.0
             quiet = self.accelerator.no_sync(self.model) if turn + 1 < rounds else nullcontext()
@@ -131,11 +132,12 @@ class Run:
         self.progress.step += 1
         return loss
 
-    def _most(self, value: int) -> int:
-        """The largest of all processes."""
+    def _each(self, value: int) -> list[int]:
+        """Every process's, by its number."""
         if self.accelerator.num_processes == 1:
-            return value
-        return int(self.accelerator.gather(torch.tensor([value], device=self.accelerator.device)).max())
+            return [value]
+        values: list[int] = self.accelerator.gather(torch.tensor([value], device=self.accelerator.device)).tolist()
+        return values
 
     def _sum(self, value: float) -> float:
         """Over all processes."""
@@ -183,24 +185,46 @@ class Run:
 
     def save(self) -> None:
         """Raises BadInput when the disk is full; the state before is then whole."""
-        keep, told = self.accelerator.save_state, asdict(self.progress)
+        keep, told = self.accelerator.save_state, asdict(self.progress) | {"items": self._each(self.progress.item)}
         save_state(self.folder, self.progress.step, told, lambda part: keep(part, safe_serialization=False), self.crew)
 
     def resume(self) -> bool:
-        """Go on from the newest state that can be read; False when there is none."""
-        for state in reversed(states_in(self.folder)):
+        """Go on from the newest state that can be read; False when there is none. Raises BadInput when none of them can be."""
+        states = states_in(self.folder)
+        unreadable = list[Path]()
+        for state in reversed(states):
             try:
                 self.accelerator.load_state(str(state))
-                self.progress = Progress(**progress_of(state))
-                return True
+                self._go_on_from(progress_of(state))
+                break
             except Exception as error:  # a torn pickle raises whatever it likes
                 print(f"{state} cannot be read ({str(error)[:120]}); the one before it is taken.", file=sys.stderr)
-        return False
+                unreadable.append(state)
+        if len(set(self._each(self.progress.step))) > 1 or (states and len(unreadable) == len(states)):
+            raise BadInput(f"No state in {self.folder} can be read by all processes. Move them elsewhere to begin anew.")
+        if self.crew.lead:
+            put_aside(unreadable)
+        return bool(states)
+
+    def _go_on_from(self, noted: dict[str, Any]) -> None:
+        """With this run's rate, not the one that the state was made with; each process where it was."""
+        items: list[int] = noted.pop("items")
+        self.progress = Progress(**noted)
+        world, rank = self.accelerator.num_processes, self.accelerator.process_index
+        if len(items) == world:
+            self.progress.item = items[rank]
+        else:  # other processes than before: behind all that was seen
+            self.progress.item = -(-max(items) // world) * world + rank
+        self._rates.base_lrs = [self.schedule.rate] * len(self._rates.base_lrs)
+        rate = self.schedule.rate * self.schedule.factor(self._rates.last_epoch)
+        self._rates._last_lr = [rate] * len(self._rates.base_lrs)
+        for group in self._optimizer.param_groups:
+            group["initial_lr"], group["lr"] = self.schedule.rate, rate
 
     def export(self, target: Path, system: str) -> Path:
         """The checkpoint as the app loads it: whole weights (LoRA's are merged), tokenizer, pictures' sizes, the system turn."""
+        model = self.accelerator.unwrap_model(self.model).to(self.dtype)
         weights = self.accelerator.get_state_dict(self.model)
-        model = self.accelerator.unwrap_model(self.model)
         if hasattr(model, "merge_and_unload"):
             model, weights = model.merge_and_unload(), None
         model.config.get_text_config()._attn_implementation = "sdpa"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +14,7 @@ from joyvl_app.train.encoding import Row
 
 # Dense bf16 peak in operations a second, by a part of the device's name (the makers' data sheets).
 _PEAKS = {"H200": 989e12, "H100 PCIe": 756e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "L4": 121e12, "4090": 165e12}
-_FORTH_AND_BACK = 6  # operations for each weight and token: two forward, four backward
+_PASSED, _LEARNED = 4, 6  # operations for each weight and token: two forward, two backward, two more where it is learned
 
 
 class Meter:
@@ -21,9 +22,11 @@ class Meter:
 
     def __init__(self, model: Any, device: torch.device) -> None:
         self._device, self._steps, self._began = device, 0, time.perf_counter()
-        vision = sum(weight.numel() for name, weight in model.named_parameters() if ".visual." in name)
-        whole = sum(weight.numel() for weight in model.parameters())
-        self._weights = (whole - vision, vision)
+        costs = [
+            (".visual." in name, weight.numel() * (_LEARNED if weight.requires_grad else _PASSED))
+            for name, weight in model.named_parameters()
+        ]
+        self._costs = (sum(cost for seeing, cost in costs if not seeing), sum(cost for seeing, cost in costs if seeing))
         self._patches = model.config.vision_config.spatial_merge_size**2
         self._image = int(model.config.image_token_id)
 
@@ -50,10 +53,10 @@ class Meter:
         if self._device.type != "cuda":
             return 0.0
         name = torch.cuda.get_device_name(self._device)
-        return next((peak for part, peak in _PEAKS.items() if part in name), 0.0)
+        return next((peak for part, peak in _PEAKS.items() if re.search(rf"\b{part}\b", name)), 0.0)
 
     def _operations(self, rows: Sequence[Row]) -> float:
         """Of the weights alone: attention and a second forward pass (gradient checkpointing) do not count as useful work."""
         seen = sum(int((row.ids == self._image).sum()) for row in rows) * self._patches
-        language, vision = self._weights
-        return float(_FORTH_AND_BACK * (language * sum(row.tokens for row in rows) + vision * seen))
+        language, vision = self._costs
+        return float(language * sum(row.tokens for row in rows) + vision * seen)

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from joyvl_app.errors import BadInput
+from joyvl_app.evals.cases import CaseSpec
 from joyvl_app.evals.render.film import film
 from joyvl_app.pools import process_pool
 from joyvl_app.train.episodes import Episode, episode
@@ -42,16 +43,24 @@ def _write(kind: Kind, family: str | None, out: Path, seed: int) -> dict[str, An
     made = episode(kind, seed, family)
     video = out / "videos" / f"{made.talk.id}.mp4"
     play = enlarged(made.play).model_copy(update={"fps": _FPS})
-    film(play, out / "videos").replace(video)
+    if not video.exists():  # made before this command was stopped
+        film(play, out / "videos").replace(video)
     case = {
         "split": "test" if kind != "train" else "dev",
         "clip": {"file": f"../videos/{video.name}", "footage": "rendered", "source": f"rendered, seed {seed}"},
-        "cases": [made.case.model_dump(mode="json", exclude_defaults=True)],
+        "cases": [_case_of(made).model_dump(mode="json", exclude_defaults=True)],
     }
     (out / "cases" / f"{made.talk.id}.yaml").write_text(
         yaml.safe_dump(case, sort_keys=False, allow_unicode=True), encoding="utf-8"
     )
     return annotation_of(made, f"videos/{video.name}")
+
+
+def _case_of(made: Episode) -> CaseSpec:
+    """Without the sentences that pass a result on: in an evaluation the brain is asked, and what it finds is another thing."""
+    results = {line.text for line in made.talk.results}
+    events = tuple(event for event in made.case.events if not results.intersection(event.accept))
+    return made.case.model_copy(update={"events": events})
 
 
 def annotation_of(made: Episode, video: str) -> dict[str, Any]:

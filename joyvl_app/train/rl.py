@@ -26,6 +26,7 @@ from joyvl_app.train.loop import Run, Schedule
 from joyvl_app.train.packing import ATTENTION, Pack, logits_of
 from joyvl_app.train.rollouts import Rollout, roll_out
 from joyvl_app.train.sft import Curve, Plan, Told, open_run
+from joyvl_app.train.states import alone_in
 from joyvl_app.train.windows import Window, window_of
 
 _LEAST_SPREAD = 1e-3  # of a group's rewards, below which nothing can be learned from it
@@ -67,17 +68,18 @@ def reinforce(policy: Policy, told: Told) -> Path:
     accelerator = Accelerator(cpu=policy.device == "cpu")
     if accelerator.num_processes > 1:
         raise BadInput("RL runs in one process; start it without accelerate launch.")
-    run, system = open_run(plan, accelerator, PolicyRun)
-    assert isinstance(run, PolicyRun)
-    run.begin(policy)
-    curve = Curve(plan.out, run.progress.step)
-    while run.progress.step < policy.steps:
-        line = run.improve()
-        curve.add(line)
-        told(line)
-        if run.progress.step % policy.save_every == 0 or run.progress.step == policy.steps:
-            run.save()
-    return run.export(plan.out / "model", system)
+    with alone_in(plan.out):
+        run, system = open_run(plan, accelerator, PolicyRun)
+        assert isinstance(run, PolicyRun)
+        run.begin(policy)
+        curve = Curve(plan.out, run.progress.step)
+        while run.progress.step < policy.steps:
+            line = run.improve()
+            curve.add(line)
+            told(line)
+            if run.progress.step % policy.save_every == 0 or run.progress.step == policy.steps:
+                run.save()
+        return run.export(plan.out / "model", system)
 
 
 class PolicyRun(Run):

@@ -15,7 +15,7 @@ from joyvl_app.deciders.vlm.second import Second
 from joyvl_app.deciders.vlm.stream import ATTENTION, Stream
 from joyvl_app.dialect import parse
 from joyvl_app.domain import Silence
-from joyvl_app.evals.render.film import looks
+from joyvl_app.train.augment import filmed
 from joyvl_app.train.encoding import Encoder, Row, Taught
 from joyvl_app.train.windows import Window, reward_of
 
@@ -53,9 +53,7 @@ def roll_out(
 
 
 def _turns(encoder: Encoder, window: Window) -> list[Taught]:
-    made = window.episode
-    images = list(looks(made.play, range(made.talk.seconds)))
-    return encoder.turns(made.talk, images)
+    return encoder.turns(window.episode.talk, filmed(window.episode))
 
 
 def _pasts(engine: Engine, encoder: Encoder, windows: Sequence[Window], turns: Sequence[Sequence[Taught]]) -> list[Stream]:

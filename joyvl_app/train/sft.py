@@ -11,11 +11,12 @@ from typing import Any
 from joyvl_app.deciders.vlm.checkpoint import PROMPT, Checkpoint
 from joyvl_app.errors import BadInput, MissingPart
 from joyvl_app.train.feeding import Items, Rendered, Spec
-from joyvl_app.train.loading import add_actions, load_model, system_of
+from joyvl_app.train.loading import add_actions, dtype_of, load_model, system_of
 from joyvl_app.train.loop import Run, Schedule, crew_of
 from joyvl_app.train.loss import Weights
+from joyvl_app.train.shards import shards_in
 from joyvl_app.train.sources import Shards
-from joyvl_app.train.states import Crew, read_note, write_folder, write_note
+from joyvl_app.train.states import Crew, alone_in, read_note, write_folder, write_note
 from joyvl_app.train.worlds import Kind
 
 _TARGETS = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
@@ -47,9 +48,10 @@ class Plan:
 
     def describe(self) -> dict[str, Any]:
         """What must be the same when a run goes on: not how long it is, how large its steps are, or how fast it is made."""
-        told = asdict(self) | {"out": "", "data": str(self.data or ""), "tokens": self.schedule.tokens}
-        del told["schedule"]
-        return told
+        told = asdict(self) | {"data": str(self.data or ""), "tokens": self.schedule.tokens}
+        if self.data:
+            told["bytes"] = sum(path.stat().st_size for path in shards_in(self.data))
+        return {name: value for name, value in told.items() if name not in ("out", "schedule", "device", "checkpointing")}
 
 
 Told = Callable[[dict[str, Any]], None]
@@ -65,16 +67,18 @@ def train(plan: Plan, told: Told) -> Path:
     accelerator = Accelerator(cpu=plan.device == "cpu", mixed_precision=plan.precision)
     if accelerator.num_processes > 1 and plan.cells:
         raise BadInput("What vision tokens look at (see, --cells) is learned in one process; start it without accelerate launch.")
-    run, system = open_run(plan, accelerator)
-    curve = Curve(plan.out, run.progress.step) if accelerator.is_main_process else None
+    lead = accelerator.is_main_process
+    with alone_in(plan.out, lead):
+        run, system = open_run(plan, accelerator)
+        curve = Curve(plan.out, run.progress.step) if lead else None
 
-    def tell(line: dict[str, Any]) -> None:
-        if curve:
-            curve.add(line)
-            told(line)
+        def tell(line: dict[str, Any]) -> None:
+            if curve:
+                curve.add(line)
+                told(line)
 
-    run.learn(items_of(plan), tell)
-    return run.export(plan.out / "model", system)
+        run.learn(items_of(plan), tell)
+        return run.export(plan.out / "model", system)
 
 
 def open_run(plan: Plan, accelerator: Any, kind: type[Run] = Run) -> tuple[Run, str]:
@@ -95,6 +99,7 @@ def open_run(plan: Plan, accelerator: Any, kind: type[Run] = Run) -> tuple[Run, 
     if plan.lora:
         checkpoint = _with_lora(checkpoint, plan.lora)
     run = kind(checkpoint, plan.out, plan.schedule, accelerator, plan.max_pixels, (plan.cells, plan.cells_alone))
+    run.dtype = dtype_of(plan.model)
     run.resume()
     return run, system
 
@@ -103,10 +108,9 @@ def items_of(plan: Plan) -> Items:
     spec = Spec(str(plan.out / "parts"), plan.weights, plan.max_pixels)
     if plan.data is None:
         return Rendered(spec, plan.kind, plan.family, plan.seed, plan.cells > 0)
-    shards = Shards(spec, str(plan.data), plan.seed)
-    if not shards.size:
+    if not Shards(spec, str(plan.data)).size:
         raise BadInput(f"There are no clips in {plan.data}.")
-    return shards
+    return Shards(spec, str(plan.data), plan.seed)  # without the list of its clips, which every worker would be sent
 
 
 def _claim(plan: Plan) -> None:

@@ -62,6 +62,8 @@ def write_shard(path: Path, clips: Iterable[Clip]) -> int:
     """The shard under its name, or nothing; how many clips it holds. One clip is in memory at a time. Raises BadInput when the
     disk is full, and what making `clips` raises.
     """
+    from pyarrow import ArrowException
+
     part, written = path.with_suffix(".part"), 0
     try:
         with closing(_Writer(part)) as writer:
@@ -70,9 +72,9 @@ def write_shard(path: Path, clips: Iterable[Clip]) -> int:
                 written += 1
         if written:
             part.replace(path)
-    except OSError as error:
+    except (OSError, ArrowException) as error:
         raise BadInput(
-            f"Cannot write {path}: {error.strerror or error}. The shards before it are whole; run it again."
+            f"Cannot write {path}: {getattr(error, 'strerror', None) or error}. The shards before it are whole; run it again."
         ) from error
     finally:
         part.unlink(missing_ok=True)

@@ -6,16 +6,20 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from joyvl_app.errors import BadInput
 
 _KEPT = 2
 _STATE = re.compile(r"state-\d{7}")
 _PROGRESS = "progress.json"
+_DISK = ("no space", "too large", "i/o error", "os error", "streamwriter", "unexpected pos")
 
 
 @dataclass(frozen=True)
@@ -47,9 +51,31 @@ def write_folder(target: Path, fill: Callable[[Path], None], crew: Crew = ALONE)
             part.rename(target)
             _sync_one(target.parent)
         crew.wait()
-    except (OSError, RuntimeError) as error:  # torch tells a full disk as a RuntimeError
+    except Exception as error:  # of a full disk torch, safetensors and tokenizers each tell in their own way
         shutil.rmtree(part, ignore_errors=True)
+        if not isinstance(error, OSError) and not any(word in str(error).lower() for word in _DISK):
+            raise
         raise BadInput(f"Cannot write {target}: {error}. What was there before is whole.") from error
+
+
+@contextmanager
+def alone_in(folder: Path, lead: bool = True) -> Iterator[None]:
+    """One run writes to a folder at a time; who does not lead follows the one that does. Raises BadInput."""
+    if not lead:
+        yield
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / ".lock", timeout=0)
+        lock.acquire()
+    except Timeout as error:
+        raise BadInput(f"Another process is writing to {folder}. Wait for it, or name a new folder.") from error
+    except OSError as error:
+        raise BadInput(f"Cannot write to {folder}: {error.strerror or error}.") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def write_note(path: Path, noted: Any) -> None:
@@ -73,7 +99,7 @@ def read_note(path: Path) -> Any:
 
 
 def save_state(
-    folder: Path, step: int, progress: dict[str, int], save: Callable[[str], object], crew: Crew = ALONE
+    folder: Path, step: int, progress: dict[str, Any], save: Callable[[str], object], crew: Crew = ALONE
 ) -> None:  # fmt: skip
     """The newest state and the one before are kept. Raises BadInput."""
 
@@ -92,8 +118,14 @@ def states_in(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("state-*") if _STATE.fullmatch(path.name) and (path / _PROGRESS).is_file())
 
 
-def progress_of(state: Path) -> dict[str, int]:
-    progress: dict[str, int] = json.loads((state / _PROGRESS).read_text(encoding="utf-8"))
+def put_aside(states: Iterable[Path]) -> None:
+    """Those that cannot be read, so that they do not count as newer than what comes now."""
+    for state in states:
+        state.rename(state.with_name(f"unreadable-{state.name}"))
+
+
+def progress_of(state: Path) -> dict[str, Any]:
+    progress: dict[str, Any] = json.loads((state / _PROGRESS).read_text(encoding="utf-8"))
     return progress
 
 

@@ -13,6 +13,7 @@ from joyvl_app.domain import Answer, Decision, Frame, Image, Moment, Silence
 from joyvl_app.errors import BadInput
 from joyvl_app.train.past import MOST_SECONDS, Past
 
+SHOWN = 0.06  # seconds: the picture of second n may be that much younger
 CARRIED = 4  # seconds that a chunk takes along from the one before (JOYVL_REPRIME_FRAMES)
 
 
@@ -65,7 +66,7 @@ def check_talk(talk: Talk) -> None:
         for line in lines:
             if not line.text.strip():
                 raise BadInput(f"the {name} at {line.t:g} s is empty")
-            if not 0 <= line.t <= talk.seconds + 0.5:
+            if not 0 <= line.t <= talk.seconds + SHOWN:
                 raise BadInput(f"the {name} at {line.t:g} s lies past the end of the clip ({talk.seconds} s)")
         if any(b.t < a.t for a, b in pairwise(lines)):
             raise BadInput(f"the times of its {name}s are out of order")
@@ -78,8 +79,8 @@ def check_talk(talk: Talk) -> None:
 
 
 def seconds_of(talk: Talk) -> list[Second]:
-    """One pair of turns a second: a question belongs to the first second at or after it, a response to the nearest one, but never
-    before the question it follows. Raises BadInput when the talk is of no use.
+    """One pair of turns a second: a question or a result belongs to the first second at or after it, a response to the first one
+    whose picture can show why. Raises BadInput when the talk is of no use.
     """
     check_talk(talk)
     asked: dict[int, list[str]] = {}
@@ -136,11 +137,11 @@ def _decision(line: Line) -> Decision:
 
 
 def _places(talk: Talk) -> list[int]:
-    """The second of each response: the nearest one, but never before the question that it follows."""
+    """The second of each response: the first whose picture can show why, and never before the question or result it follows."""
     places = []
     for line in talk.responses:
-        asked = (_after(question.t, talk.seconds) for question in talk.questions if question.t <= line.t)
-        places.append(max(min(talk.seconds - 1, int(line.t + 0.5)), max(asked, default=0)))
+        before = [_after(given.t, talk.seconds) for given in (*talk.questions, *talk.results) if given.t <= line.t]
+        places.append(max(_after(line.t - SHOWN, talk.seconds), *before, 0))
     return places
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from joyvl_app.dialect import parse
 from joyvl_app.domain import Delegate, Respond
-from joyvl_app.evals.cases import Case
+from joyvl_app.evals.cases import EARLY, Case
 from joyvl_app.evals.matching import Turn
 from joyvl_app.evals.metrics import Run, count
 from joyvl_app.train.episodes import Episode
@@ -44,7 +44,8 @@ def window_of(made: Episode, rng: np.random.Generator) -> Window:
 def reward_of(window: Window, said: Sequence[tuple[float, str]]) -> float:
     """The worth of what was said at which second: hits less their delay, due silence, no repetition, no needless delegation.
 
-    The counts are the evaluation's own (metrics.count); a turn that says nothing expected costs as much as it could have won.
+    The counts are the evaluation's own (metrics.count), of events that can be hit from the first picture on that shows them: who
+    speaks before has guessed. A turn that says nothing expected costs half of what it could have won, a repetition the whole.
     """
     run = Run()
     for t, raw in said:
@@ -54,13 +55,16 @@ def reward_of(window: Window, said: Sequence[tuple[float, str]]) -> float:
         elif isinstance(decision, Respond):
             run.turns.append(Turn(t, decision.text, t))
     counts = count(_case(window), run).counts
-    worth = sum(1.0 - _LATE * abs(delay) for delay in counts.delays) + counts.well_delegated
+    worth = sum(1.0 - _LATE * (delay + EARLY) for delay in counts.delays) + counts.well_delegated
     missed = counts.turns - counts.hits + counts.delegations - counts.well_delegated
     return worth - _WRONG * missed - _AGAIN * counts.duplicates - 0.5 * counts.false_alarms
 
 
 def _case(window: Window) -> Case:
     """The part of the episode's case that can be answered in the window."""
-    events = tuple(event for event in window.episode.case.events if window.first <= ceil(event.t) < window.last)
+    events = tuple(
+        event.model_copy(update={"t": ceil(event.t) + EARLY, "poll": event.poll - EARLY})
+        for event in window.episode.case.events if window.first <= ceil(event.t) < window.last
+    )  # fmt: skip
     spec = window.episode.case.model_copy(update={"events": events})
     return Case(spec, "", "dev", "", "rendered", float(window.last))
