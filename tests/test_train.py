@@ -397,6 +397,8 @@ def test_two_processes_learn_what_one_learns(micro: Path, tmp_path: Path) -> Non
     assert curves[0] == pytest.approx(curves[1], rel=1e-4) and len(curves[0]) == 4
     one, two = (load_model(str(tmp_path / name / "model")).model.state_dict() for name in ("one", "two"))
     assert all(torch.allclose(one[name], two[name], atol=1e-4) for name in one)
+    noted = json.loads((states_in(tmp_path / "two")[-1] / "progress.json").read_text())
+    assert noted["items"] == [16, 17], "each process goes on behind its own clips"
 
 
 def test_a_folder_belongs_to_one_plan(micro: Path, tmp_path: Path) -> None:

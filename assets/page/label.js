@@ -106,7 +106,7 @@ export class Labels {
     if (!this.now) return t('label_first');
     if (!text) return t('label_empty');
     if (this.now.question.length + this.now.response.length >= MOST_LINES) return t('label_full', { most: MOST_LINES });
-    const same = this.now.response.some((line) => Math.round(line.time) === Math.round(second));
+    const same = this.now.response.some((line) => shownBy(line.time) === shownBy(second));
     return kind === 'response' && same ? t('label_twice') : '';
   }
 
@@ -188,6 +188,8 @@ function whole(clip) {
   return typeof clip?.video_name === 'string' && KINDS.every((kind) => Array.isArray(clip[kind]) && clip[kind].every(line));
 }
 
+// The second whose picture shows a moment, as data convert counts.
+const shownBy = (time) => Math.ceil(time - 0.06);
 const filled = (clip) => ({ video_path: clip.video_name, task_type: '', source: 'labelled', quiet: false, ...clip });
 
 function input(type, accept = '') {
