@@ -385,8 +385,7 @@ def test_two_processes_learn_what_one_learns(micro: Path, tmp_path: Path) -> Non
     given = ["train", "sft", "--model", str(micro), "--data", str(tmp_path), "--tokens", str(four - 3), "--workers", "0",
              "--warmup", "1", "--device", "cpu", "--save-every", "2", "--decay", "0"]  # fmt: skip
     assert main([*given, "--out", str(tmp_path / "one"), "--steps", "4"]) == 0
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1",
-              "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", str(free_port()),
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", str(free_port()),
               "-m", "joyvl_app"]  # fmt: skip
     for steps in ("2", "4"):
         command = [*launch, *given, "--out", str(tmp_path / "two"), "--steps", steps]

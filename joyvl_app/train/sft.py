@@ -78,7 +78,9 @@ def train(plan: Plan, told: Told) -> Path:
                 told(line)
 
         run.learn(items_of(plan), tell)
-        return run.export(plan.out / "model", system)
+        made = run.export(plan.out / "model", system)
+    accelerator.end_training()  # without it gloo may abort a process that has ended well
+    return made
 
 
 def open_run(plan: Plan, accelerator: Any, kind: type[Run] = Run) -> tuple[Run, str]:
