@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from joyvl_app.evals.cases import Capability, CaseSpec, Expected, Said
 from joyvl_app.evals.render.screenplay import Screenplay
-from joyvl_app.train.families import FAMILIES, SEE, Script
+from joyvl_app.train.families import FAMILIES, SEE
+from joyvl_app.train.script import Script
 from joyvl_app.train.staging import Presence, Stage
 from joyvl_app.train.talks import Line, Talk
 from joyvl_app.train.worlds import WORLDS, Kind
@@ -17,7 +19,15 @@ LENGTHS, GLIMPSES = (24, 49), 12  # seconds of an episode, and of one of that fa
 
 
 _NAMES = tuple(FAMILIES)
-_SHARES = np.array([family.share for family in FAMILIES.values()]) / sum(family.share for family in FAMILIES.values())
+
+
+def _shares(kind: Kind) -> NDArray[np.float64]:
+    weights = np.array([family.share + (family.trained if kind == "train" else 0.0) for family in FAMILIES.values()])
+    shares: NDArray[np.float64] = weights / weights.sum()
+    return shares
+
+
+_SHARES = {kind: _shares(kind) for kind in WORLDS}
 
 
 @dataclass(frozen=True)
@@ -34,7 +44,7 @@ def episode(kind: Kind, seed: int, family: str | None = None) -> Episode:
     """The episode of this world and seed, always the same one; `family` is drawn unless it is named."""
     world = WORLDS[kind]
     rng = np.random.default_rng((world.number, seed))
-    drawn = str(rng.choice(_NAMES, p=_SHARES))
+    drawn = str(rng.choice(_NAMES, p=_SHARES[kind]))
     length = GLIMPSES if family == SEE else int(rng.integers(*LENGTHS))
     stage = Stage(rng, world, length, crowd=bool(rng.integers(3)))
     script, name = Script(), family or drawn

@@ -3,38 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from math import ceil
+from dataclasses import dataclass
 
 from joyvl_app.evals.cases import Capability
 from joyvl_app.train import wording as w
+from joyvl_app.train.dense import flash, glimpses
+from joyvl_app.train.script import Script, pick
 from joyvl_app.train.staging import Presence, Stage
 from joyvl_app.train.talks import Line
 from joyvl_app.train.worlds import CLASSES
 
 SEE = "see"  # the family that seeing is learned from
-
-
-@dataclass
-class Script:
-    """What a family writes: questions, responses, and the events that these answer with the wordings that are accepted."""
-
-    questions: list[Line] = field(default_factory=list)
-    responses: list[Line] = field(default_factory=list)
-    events: list[tuple[float, tuple[str, ...]]] = field(default_factory=list)
-    results: list[Line] = field(default_factory=list)
-
-    def ask(self, t: float, text: str) -> None:
-        self.questions.append(Line(t, text))
-
-    def say(self, t: float, text: str, *accept: str) -> None:
-        """Something happens at `t`; it is said in the first second whose picture can show it."""
-        self.responses.append(Line(float(ceil(t)), w.article(text)))
-        self.events.append((t, accept))
-
-
-def _pick(stage: Stage, but: tuple[str, ...] = ()) -> str:
-    return str(stage.rng.choice([name for name in CLASSES if name not in but]))
 
 
 def _start(stage: Stage) -> float:
@@ -61,15 +40,15 @@ def _comings(stage: Stage, target: tuple[str, ...], since: float, share: float, 
 
 
 def _alert(stage: Stage, script: Script) -> None:
-    thing, since = _pick(stage), _start(stage)
+    thing, since = pick(stage), _start(stage)
     script.ask(since, w.one_of(stage.rng, w.ALERT, x=thing))
     for p in _comings(stage, (thing,), since, 0.4):
         script.say(p.since, w.SEEN.format(x=thing), thing)
 
 
 def _either(stage: Stage, script: Script) -> None:
-    one = _pick(stage)
-    other = _pick(stage, (one,))
+    one = pick(stage)
+    other = pick(stage, (one,))
     script.ask(0.0, w.one_of(stage.rng, w.EITHER, x=one, y=other))
     for p in _comings(stage, (one, other), 0.0, 0.45):
         script.say(p.since, w.SEEN.format(x=p.thing), p.thing)
@@ -82,7 +61,7 @@ def _greet(stage: Stage, script: Script) -> None:
 
 
 def _gone(stage: Stage, script: Script) -> None:
-    thing = _pick(stage)
+    thing = pick(stage)
     script.ask(0.0, w.one_of(stage.rng, w.GONE, x=thing))
     for p in _comings(stage, (thing,), 0.0, 0.4):
         if p.to < stage.seconds - 1:
@@ -90,7 +69,7 @@ def _gone(stage: Stage, script: Script) -> None:
 
 
 def _count(stage: Stage, script: Script) -> None:
-    thing = _pick(stage)
+    thing = pick(stage)
     script.ask(0.0, w.one_of(stage.rng, w.COUNT, x=thing))
     for number, p in enumerate(_comings(stage, (thing,), 0.0, 0.75)[:10], start=1):
         script.say(p.since, f"{w.NUMBERS[number]}.", str(number))
@@ -107,7 +86,7 @@ def _numbers(stage: Stage, wanted: str = "") -> list[Presence]:
                 shown.append(presence)
                 t = presence.to
         if rng.random() < 0.3:
-            stage.enter(_pick(stage), round(t + 0.3, 1), round(min(t + rng.uniform(2, 6), stage.seconds), 1))
+            stage.enter(pick(stage), round(t + 0.3, 1), round(min(t + rng.uniform(2, 6), stage.seconds), 1))
         t += float(rng.uniform(0.0, 2.5))
     return shown
 
@@ -129,7 +108,7 @@ def _find(stage: Stage, script: Script) -> None:
 def _remind(stage: Stage, script: Script) -> None:
     """Once or twice: the second only after the first has rung."""
     rng, t = stage.rng, float(stage.rng.integers(0, 4))
-    _comings(stage, (_pick(stage),), 0.0, 0.3)
+    _comings(stage, (pick(stage),), 0.0, 0.3)
     while True:
         seconds = int(rng.integers(3, 21))
         if t + seconds > stage.seconds - 2:
@@ -144,7 +123,7 @@ def _remind(stage: Stage, script: Script) -> None:
 
 def _every(stage: Stage, script: Script) -> None:
     since, period = int(_start(stage)), int(stage.rng.integers(3, 11))
-    _comings(stage, (_pick(stage),), 0.0, 0.3)
+    _comings(stage, (pick(stage),), 0.0, 0.3)
     script.ask(float(since), w.one_of(stage.rng, w.EVERY, n=period))
     for t in range(since + period, stage.seconds - 1, period):
         script.say(float(t), w.GO, "go")
@@ -173,7 +152,7 @@ def _memory(stage: Stage, script: Script) -> None:
             script.ask(t, w.one_of(rng, w.LAST))
             script.say(t, w.WAS.format(x=seen[-1]), seen[-1])
             continue
-        thing = str(rng.choice(seen)) if seen and rng.random() < 0.5 else _pick(stage)
+        thing = str(rng.choice(seen)) if seen and rng.random() < 0.5 else pick(stage)
         script.ask(t, w.one_of(rng, w.DID, x=thing))
         script.say(t, (w.YES if thing in seen else w.NO).format(x=thing), "yes" if thing in seen else "no")
 
@@ -187,7 +166,7 @@ def _now(stage: Stage, script: Script) -> None:
             script.ask(t, w.one_of(rng, w.NOW))
             script.say(t, w.listed(seen), *([thing for thing in seen] or ["nothing"]))
         else:
-            thing = str(rng.choice(seen)) if seen and rng.random() < 0.5 else _pick(stage)
+            thing = str(rng.choice(seen)) if seen and rng.random() < 0.5 else pick(stage)
             script.ask(t, w.one_of(rng, w.IS_THERE, x=thing))
             script.say(t, (w.THERE if thing in seen else w.NOT_THERE).format(x=thing), "yes" if thing in seen else "no")
 
@@ -195,9 +174,9 @@ def _now(stage: Stage, script: Script) -> None:
 def _delegate(stage: Stage, script: Script) -> None:
     """A hard question, a holding sentence, and the result passed on when it comes."""
     rng, t = stage.rng, float(stage.rng.integers(0, 5))
-    _comings(stage, (_pick(stage),), 0.0, 0.3)
+    _comings(stage, (pick(stage),), 0.0, 0.3)
     while t < stage.seconds - 12:
-        question = w.one_of(rng, w.HARD, x=_pick(stage))
+        question = w.one_of(rng, w.HARD, x=pick(stage))
         script.ask(t, question)
         script.say(t, f"{w.one_of(rng, w.HOLD)} </delegation> {question}")
         back = t + int(rng.integers(3, 9))
@@ -209,41 +188,21 @@ def _delegate(stage: Stage, script: Script) -> None:
 
 def _quiet(stage: Stage, script: Script) -> None:
     """Nothing that is asked for ever comes: other things, strangers, changing light."""
-    rng, thing = stage.rng, _pick(stage)
+    rng, thing = stage.rng, pick(stage)
     asked = (w.one_of(rng, w.ALERT, x=thing), w.one_of(rng, w.COUNT, x=thing), w.one_of(rng, w.GONE, x=thing))
     script.ask(0.0, asked[int(rng.integers(3))])
     if rng.random() < 0.8:
         _comings(stage, ("nobody",), 0.0, 0.0, (thing,))
 
 
-def _glimpses(stage: Stage, script: Script) -> None:
-    """Dense labels: another scene each second, and a question about it. What seeing is learned from."""
-    rng = stage.rng
-    for second in range(stage.seconds):
-        t = float(second)
-        for _ in range(int(rng.choice((0, 1, 1, 2, 2, 3)))):
-            kind = rng.random()
-            if kind < 0.25:
-                stage.number(str(rng.integers(10)), t, t + 1, at_once=True)
-            else:
-                thing = str(rng.choice(stage.world.strangers)) if kind < 0.4 else _pick(stage)
-                stage.enter(thing, t, t + 1, at_once=True)
-        seen = [thing for thing in stage.at(t) if thing in CLASSES or thing.isdigit()]
-        things = [thing for thing in seen if thing in CLASSES]
-        if rng.random() < 0.5:
-            script.ask(t, w.one_of(rng, w.NOW))
-            script.say(t, w.listed(seen), *(seen or ["nothing"]))
-        else:
-            thing = str(rng.choice(things)) if things and rng.random() < 0.5 else _pick(stage)
-            script.ask(t, w.one_of(rng, w.IS_THERE, x=thing))
-            script.say(t, (w.THERE if thing in seen else w.NOT_THERE).format(x=thing), "yes" if thing in seen else "no")
-
-
 @dataclass(frozen=True)
 class Family:
+    """`share` of the episodes of all worlds, `trained` of those that are trained on besides."""
+
     write: Callable[[Stage, Script], None]
     capability: Capability
     share: float
+    trained: float = 0.0
 
 
 FAMILIES: dict[str, Family] = {
@@ -261,5 +220,6 @@ FAMILIES: dict[str, Family] = {
     "now": Family(_now, "memory", 0.03),
     "delegate": Family(_delegate, "delegation", 0.05),
     "quiet": Family(_quiet, "monitoring", 0.03),
-    SEE: Family(_glimpses, "memory", 0.0),
+    "flash": Family(flash, "monitoring", 0.0, trained=0.5),
+    SEE: Family(glimpses, "memory", 0.0),
 }

@@ -1,0 +1,93 @@
+"""Families with dense labels: scenes that last a second or two, from which a fresh model learns to see and to compare."""
+
+from __future__ import annotations
+
+from joyvl_app.train import wording as w
+from joyvl_app.train.script import Script, pick
+from joyvl_app.train.staging import Presence, Stage
+from joyvl_app.train.worlds import CLASSES
+
+
+def glimpses(stage: Stage, script: Script) -> None:
+    """Dense labels: another scene each second, and a question about it. What seeing is learned from."""
+    rng = stage.rng
+    for second in range(stage.seconds):
+        t = float(second)
+        for _ in range(int(rng.choice((0, 1, 1, 2, 2, 3)))):
+            kind = rng.random()
+            if kind < 0.25:
+                stage.number(str(rng.integers(10)), t, t + 1, at_once=True)
+            else:
+                thing = str(rng.choice(stage.world.strangers)) if kind < 0.4 else pick(stage)
+                stage.enter(thing, t, t + 1, at_once=True)
+        seen = [thing for thing in stage.at(t) if thing in CLASSES or thing.isdigit()]
+        things = [thing for thing in seen if thing in CLASSES]
+        if rng.random() < 0.5:
+            script.ask(t, w.one_of(rng, w.NOW))
+            script.say(t, w.listed(seen), *(seen or ["nothing"]))
+        else:
+            thing = str(rng.choice(things)) if things and rng.random() < 0.5 else pick(stage)
+            script.ask(t, w.one_of(rng, w.IS_THERE, x=thing))
+            script.say(t, (w.THERE if thing in seen else w.NOT_THERE).format(x=thing), "yes" if thing in seen else "no")
+
+
+def flash(stage: Stage, script: Script) -> None:
+    """Dense labels for a standing instruction: most seconds show another scene, and many of them what was asked for. Two or three
+    appearances in half a minute do not teach a fresh model to compare what it sees with what it was told.
+    """
+    rng, last = stage.rng, list[str]()
+    asked, targets = _watchword(stage)
+    script.ask(0.0, asked)
+    t, said = 1.0, 0
+    while t < stage.seconds:
+        many = int(rng.choice((0, 1, 1, 2)))
+        wanted = rng.random() < 0.45 and not set(last) & set(targets)
+        scene = [_other(stage, targets) for _ in range(many)] + ([str(rng.choice(targets))] if wanted and said < 10 else [])
+        stays = float(rng.choice((1.0, 1.0, 1.0, 2.0)))
+        last = [p.thing for thing in scene if (p := _show(stage, thing, t, min(t + stays, float(stage.seconds))))]
+        for thing in targets:
+            if thing in last:
+                said += 1
+                text = _told(asked, thing, said)
+                script.say(t, text, thing)
+        t += stays
+
+
+def _watchword(stage: Stage) -> tuple[str, tuple[str, ...]]:
+    """What is asked for, and the one or two things that are meant."""
+    rng = stage.rng
+    one = pick(stage)
+    kind = rng.random()
+    if kind < 0.45:
+        return w.one_of(rng, w.ALERT, x=one), (one,)
+    if kind < 0.6:
+        other = pick(stage, (one,))
+        return w.one_of(rng, w.EITHER, x=one, y=other), (one, other)
+    if kind < 0.75:
+        return w.one_of(rng, w.COUNT, x=one), (one,)
+    if kind < 0.85:
+        return w.one_of(rng, w.GREET), ("person",)
+    digit = str(rng.integers(10))
+    return w.one_of(rng, w.FIND, x=digit), (digit,)
+
+
+def _told(asked: str, thing: str, number: int) -> str:
+    if asked in w.GREET:
+        return w.HELLO
+    if asked.startswith("Count"):
+        return f"{w.NUMBERS[number]}."
+    return (w.FOUND if thing.isdigit() else w.SEEN).format(x=thing)
+
+
+def _other(stage: Stage, targets: tuple[str, ...]) -> str:
+    kind = stage.rng.random()
+    if kind < 0.2:
+        return str(stage.rng.choice(stage.world.strangers))
+    if kind < 0.35:
+        return str(stage.rng.choice([digit for digit in "0123456789" if digit not in targets]))
+    return pick(stage, targets)
+
+
+def _show(stage: Stage, thing: str, since: float, to: float) -> Presence | None:
+    enter = stage.number if thing.isdigit() else stage.enter
+    return enter(thing, since, to, at_once=True)
