@@ -214,11 +214,11 @@ def _lines(said: Sequence[Any]) -> tuple[Line, ...]:
 
 def shown(image: Image, pixels: int) -> Image:
     """What is larger than `pixels` as the model would be shown it live; the rest as it is, for the model's own resizing."""
-    from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
-
     height, width = image.shape[:2]
     if height * width <= pixels:
         return image
+    from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
+
     size = smart_resize(height, width, _CELL, _CELL * _CELL, pixels)
     return np.asarray(Pillow.fromarray(image).resize(size[::-1], Pillow.Resampling.BICUBIC))
 

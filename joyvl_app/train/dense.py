@@ -48,8 +48,7 @@ def flash(stage: Stage, script: Script) -> None:
         for thing in targets:
             if thing in last:
                 said += 1
-                text = _told(asked, thing, said)
-                script.say(t, text, thing)
+                script.say(t, *_told(asked, thing, said))
         t += stays
 
 
@@ -71,12 +70,13 @@ def _watchword(stage: Stage) -> tuple[str, tuple[str, ...]]:
     return w.one_of(rng, w.FIND, x=digit), (digit,)
 
 
-def _told(asked: str, thing: str, number: int) -> str:
+def _told(asked: str, thing: str, number: int) -> tuple[str, str]:
+    """What is said of it, and what has to be in it."""
     if asked in w.GREET:
-        return w.HELLO
+        return w.HELLO, "hello"
     if asked.startswith("Count"):
-        return f"{w.NUMBERS[number]}."
-    return (w.FOUND if thing.isdigit() else w.SEEN).format(x=thing)
+        return f"{w.NUMBERS[number]}.", str(number)
+    return (w.FOUND if thing.isdigit() else w.SEEN).format(x=thing), thing
 
 
 def _other(stage: Stage, targets: tuple[str, ...]) -> str:
