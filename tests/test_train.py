@@ -77,6 +77,11 @@ def quietly(line: dict[str, Any]) -> None:
     return None
 
 
+def weights_of(folder: Path) -> dict[str, torch.Tensor]:
+    weights: dict[str, torch.Tensor] = load_model(str(folder)).model.state_dict()
+    return weights
+
+
 # --- the loss ----------------------------------------------------------------------------------------------------------------
 
 
@@ -205,7 +210,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(micro: Path, tmp_path: Path) 
     lines: list[dict[str, Any]] = []
     again = train(plan(micro, tmp_path / "torn"), lines.append)
     assert [line["step"] for line in lines] == [3, 4], "from the last whole state on"
-    one, other = (load_model(str(path)).model.state_dict() for path in (whole, again))
+    one, other = (weights_of(path) for path in (whole, again))
     assert all(torch.equal(one[name], other[name]) for name in one)
     curves = [[json.loads(line)["loss"] for line in (tmp_path / name / "curve.jsonl").read_text().splitlines()]
               for name in ("whole", "torn")]  # fmt: skip
@@ -231,23 +236,18 @@ def test_seeing_learns_cells_first_and_then_words(micro: Path, tmp_path: Path) -
     lines: list[dict[str, Any]] = []
     made = see(plan(micro, tmp_path / "a", 4), lines.append)
     assert lines[2]["loss"] > lines[1]["loss"] + 1, "the words' loss comes on top"
-    before, after = (load_model(str(path)).model.state_dict() for path in (micro, made))
+    before, after = (weights_of(path) for path in (micro, made))
     name = "model.visual.blocks.0.attn.qkv.weight"
     assert not torch.equal(before[name], after[name])
 
 
 def test_lora_trains_adapters_and_exports_whole_weights(micro: Path, tmp_path: Path) -> None:
     made = train(plan(micro, tmp_path / "a", 2, lora=4), quietly)
-    before, after = (load_model(str(path)).model.state_dict() for path in (micro, made))
+    before, after = (weights_of(path) for path in (micro, made))
     assert set(before) == set(after)
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert "model.language_model.layers.0.self_attn.q_proj.weight" in changed
     assert not any(".visual." in name for name in changed)
-
-
-def weights_of(folder: Path) -> dict[str, torch.Tensor]:
-    weights: dict[str, torch.Tensor] = load_model(str(folder)).model.state_dict()
-    return weights
 
 
 def test_resumed_adapters_equal_uninterrupted_ones(micro: Path, tmp_path: Path) -> None:
@@ -394,7 +394,7 @@ def test_two_processes_learn_what_one_learns(micro: Path, tmp_path: Path) -> Non
     curves = [[json.loads(line)["loss"] for line in (tmp_path / name / "curve.jsonl").read_text().splitlines()]
               for name in ("one", "two")]  # fmt: skip
     assert curves[0] == pytest.approx(curves[1], rel=1e-4) and len(curves[0]) == 4
-    one, two = (load_model(str(tmp_path / name / "model")).model.state_dict() for name in ("one", "two"))
+    one, two = (weights_of(tmp_path / name / "model") for name in ("one", "two"))
     assert all(torch.allclose(one[name], two[name], atol=1e-4) for name in one)
     noted = json.loads((states_in(tmp_path / "two")[-1] / "progress.json").read_text())
     assert noted["items"] == [16, 17], "each process goes on behind its own clips"
@@ -472,8 +472,8 @@ def test_advantages_stand_against_the_group(encoder: Encoder) -> None:
     assert advantages([Rollout(row, (), 0.5)] * 4) == []
 
 
-def test_a_rollout_is_what_was_drawn_behind_the_same_past(encoder: Encoder, micro: Path) -> None:
-    engine = Engine(load(str(micro), Placement("cpu", "float32")))
+def test_a_rollout_is_what_was_drawn_behind_the_same_past(encoder: Encoder, taught: tuple[Path, list[dict[str, Any]]]) -> None:
+    engine = Engine(load(str(taught[0]), Placement("cpu", "float32")))
     window = alert_window()
     group = roll_out(engine, encoder, [window], 3, random.Random(4))[0]
     images = list(looks(window.episode.play, range(window.episode.talk.seconds)))
@@ -491,8 +491,9 @@ def test_what_was_worth_more_becomes_likelier(encoder: Encoder, micro: Path, tmp
     talk = Talk("a", "alert", 6, (Line(0, "Count each cat."),))
     loud = replace(talk, responses=tuple(Line(t, "There is a dog.") for t in range(6)))
     rows = [encoder.rows(part, images_of(part), Weights())[0] for part in (talk, loud)]
-    policy = Policy(str(micro), tmp_path / "a", 9, rate=1e-3, kl=0.1, warmup=1, device="cpu")
-    run, _ = open_run(policy.plan(), _accelerator(), PolicyRun)
+    schedule = Schedule(9, rate=1e-3, warmup=1, save_every=25)
+    policy = Policy(Plan(str(micro), tmp_path / "a", schedule=schedule, device="cpu"), kl=0.1)
+    run, _ = open_run(policy.whole_plan(), _accelerator(), PolicyRun)
     assert isinstance(run, PolicyRun)
     run.begin(policy)
 
@@ -510,7 +511,8 @@ def test_what_was_worth_more_becomes_likelier(encoder: Encoder, micro: Path, tmp
 
 def test_reinforcement_draws_judges_learns_and_exports(taught: tuple[Path, list[dict[str, Any]]], tmp_path: Path) -> None:
     lines: list[dict[str, Any]] = []
-    policy = Policy(str(taught[0]), tmp_path / "a", 2, windows=2, group=3, warmup=1, device="cpu")
+    schedule = Schedule(2, rate=5e-5, warmup=1, save_every=25)
+    policy = Policy(Plan(str(taught[0]), tmp_path / "a", schedule=schedule, device="cpu"), windows=2, group=3)
     made = reinforce(policy, lines.append)
     assert [line["step"] for line in lines] == [1, 2] and all(0 <= line["said_s"] <= 1 for line in lines)
     assert lines[0]["informative"] > 0 and (made / "model.safetensors").is_file()
@@ -521,7 +523,7 @@ def test_reinforcement_draws_judges_learns_and_exports(taught: tuple[Path, list[
         if line["step"] == 2:
             raise KeyboardInterrupt
 
-    policy = replace(policy, out=tmp_path / "b", save_every=1)
+    policy = replace(policy, plan=replace(policy.plan, out=tmp_path / "b", schedule=replace(schedule, save_every=1)))
     with pytest.raises(KeyboardInterrupt):
         reinforce(policy, stopped)
     again = weights_of(reinforce(policy, quietly))

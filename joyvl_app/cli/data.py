@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections import Counter
 from pathlib import Path
 
@@ -11,9 +10,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from joyvl_app.cli.entry import add_jobs, jobs_of
 from joyvl_app.errors import BadInput
 
-_MOST_JOBS, _MOST_CLIPS, _MOST_SHOWN = 64, 1_000_000, 20
+_MOST_CLIPS, _MOST_SHOWN = 1_000_000, 20
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -33,7 +33,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     convert.set_defaults(run=_convert)
     for part in (render, convert):
         part.add_argument("--out", type=Path, required=True, metavar="DIR")
-        part.add_argument("--jobs", type=int, default=0, metavar="N", help="processes at once; default: one for each core")
+        add_jobs(part)
     check = parts.add_parser("check", help="read every clip and frame of a folder of shards")
     check.add_argument("folder", type=Path)
     check.set_defaults(run=_check)
@@ -54,7 +54,7 @@ def _render(options: argparse.Namespace) -> int:
     seeds = range(options.seed, options.seed + options.clips)
     with _bar() as bar:
         task = bar.add_task("rendering", total=len(seeds))
-        path = render(options.world, seeds, options.family, options.out, _jobs(options), lambda name: bar.advance(task))
+        path = render(options.world, seeds, options.family, options.out, jobs_of(options), lambda name: bar.advance(task))
     print(path)
     return 0
 
@@ -75,7 +75,7 @@ def _convert(options: argparse.Namespace) -> int:
             reasons.extend(outcome.rejected[: max(0, _MOST_SHOWN - len(reasons))])
             bar.update(task, completed=total["clips"])
 
-        convert(conversion, _jobs(options), told)
+        convert(conversion, jobs_of(options), told)
     for name, why in reasons:
         print(f"rejected: {name}: {why}")
     print(f"{total['clips']} clips in {total['shards']} shards, {total['rejected']} rejected; each shard's .json says why")
@@ -119,11 +119,6 @@ def _bar() -> Progress:
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console,
         transient=True, disable=not console.is_terminal,
     )  # fmt: skip
-
-
-def _jobs(options: argparse.Namespace) -> int:
-    _within("--jobs", options.jobs, 0, _MOST_JOBS)
-    return options.jobs or min(_MOST_JOBS, os.cpu_count() or 1)
 
 
 def _within(name: str, value: int, least: int, most: int) -> None:

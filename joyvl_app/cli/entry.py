@@ -13,6 +13,7 @@ from joyvl_app.listening import check_port
 from joyvl_app.settings import Settings, load_settings
 
 _BAD_INPUT = 2
+_MOST_JOBS = 64
 
 
 def run_command(parser: argparse.ArgumentParser, arguments: list[str] | None) -> int:
@@ -35,14 +36,30 @@ def add_address(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, help="default: the setting JOYVL_PORT")
 
 
+def add_jobs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--jobs", type=int, default=0, metavar="N", help="processes at once; default: one for each core")
+
+
+def jobs_of(options: argparse.Namespace) -> int:
+    """How many processes at once. Raises BadInput."""
+    wanted = int(options.jobs)
+    if not 0 <= wanted <= _MOST_JOBS:
+        raise BadInput(f"--jobs must be between 1 and {_MOST_JOBS}.")
+    return wanted or min(_MOST_JOBS, os.cpu_count() or 1)
+
+
+def settings_with(options: argparse.Namespace, *names: str) -> Settings:
+    """The settings, in whose place the options `names` stand where they are given."""
+    return load_settings().model_copy(update={name: value for name in names if (value := getattr(options, name))})
+
+
 def serve(options: argparse.Namespace, build: Callable[[Settings], Any], told: str, *names: str) -> int:
     """Serve what `build` makes until interrupted; `told` names the address as {host} and {port}. Of the options, host, port and
     `names` take the settings' place. Raises BadInput or MissingPart before anything listens.
     """
     import uvicorn
 
-    changes = {name: value for name in ("host", "port", *names) if (value := getattr(options, name))}
-    settings = load_settings().model_copy(update=changes)
+    settings = settings_with(options, "host", "port", *names)
     if not 1 <= settings.port <= 65_535:
         raise BadInput("--port must be between 1 and 65535.")
     check_port(settings.host, settings.port)

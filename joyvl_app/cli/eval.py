@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.table import Table
 
 from joyvl_app.build import chosen_decider
+from joyvl_app.cli.entry import add_jobs, jobs_of, settings_with
 from joyvl_app.errors import BadInput
 from joyvl_app.evals.compare import common_deciders, compare, load_metrics
 from joyvl_app.evals.evaluation import Evaluation, check_folder, dump, evaluate, metrics, plan, with_baselines, write
@@ -19,9 +19,7 @@ from joyvl_app.evals.replay import Job
 from joyvl_app.evals.report import verdicts, write_report
 from joyvl_app.evals.sheet import draw_sheet
 from joyvl_app.evals.suite import Suite, load_suite
-from joyvl_app.settings import Settings, load_settings
-
-_MOST_JOBS = 64
+from joyvl_app.settings import Settings
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -38,7 +36,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="where metrics.json, report.html and logs go (default: data/eval)"
     )
-    parser.add_argument("--jobs", type=int, default=0, metavar="N", help="processes at once; default: one for each core")
+    add_jobs(parser)
     parser.add_argument("--split", choices=("dev", "test"), help="only this split")
     parser.add_argument("--only", metavar="TEXT", help="only cases whose name holds this")
     parser.add_argument("--no-sweep", action="store_true", help="leave out the runs at other sensitivities")
@@ -46,9 +44,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(options: argparse.Namespace) -> int:
-    settings = load_settings()
-    if options.model:
-        settings = settings.model_copy(update={"model": options.model})
+    settings = settings_with(options, "model")
     if options.what[0] == "compare":
         return _compare(options.what[1:])
     if options.what[0] == "sheet":
@@ -59,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
 def _evaluate(options: argparse.Namespace, settings: Settings) -> int:
     """0 when every case ran, 1 when one failed."""
     console = Console(stderr=True)
-    jobs_at_once = _processes(options.jobs)
+    jobs_at_once = jobs_of(options)
     deciders = with_baselines(options.decider or [chosen_decider(settings)])
     suite = _chosen(options, settings, options.what, console)
     out: Path = options.out or settings.data_dir / "eval"
@@ -162,9 +158,3 @@ def _sheets(options: argparse.Namespace, settings: Settings) -> int:
         draw_sheet(case, suite.clips[case.clip], out / f"{case.id}.png")
         print(out / f"{case.id}.png", flush=True)
     return 0
-
-
-def _processes(wanted: int) -> int:
-    if not 0 <= wanted <= _MOST_JOBS:
-        raise BadInput(f"--jobs must be between 1 and {_MOST_JOBS}.")
-    return wanted or min(_MOST_JOBS, os.cpu_count() or 1)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from joyvl_app.errors import BadInput
 from joyvl_app.settings import let_threads_rest
+
+if TYPE_CHECKING:
+    from joyvl_app.train.sft import Plan
 
 _TELL_EVERY = 10.0  # seconds
 
@@ -79,25 +83,18 @@ def _nano(options: argparse.Namespace) -> int:
 
 def _supervised(options: argparse.Namespace) -> int:
     let_threads_rest()
-    from joyvl_app.train.loop import Schedule
     from joyvl_app.train.loss import Weights
     from joyvl_app.train.see import see
-    from joyvl_app.train.sft import Plan, train
+    from joyvl_app.train.sft import train
 
-    schedule = Schedule(
-        steps=options.steps, tokens=options.tokens, rate=options.rate, warmup=options.warmup, decay=options.decay,
-        pack=options.pack, save_every=options.save_every, workers=options.workers,
-    )  # fmt: skip
-    plan = Plan(
-        options.model, options.out, schedule=schedule, seed=options.seed, precision=options.precision,
-        checkpointing=options.checkpointing, max_pixels=options.pixels, device=options.device,
-    )  # fmt: skip
     _check(options)
+    plan = _plan(
+        options, {"tokens": options.tokens, "pack": options.pack, "workers": options.workers},
+        precision=options.precision, checkpointing=options.checkpointing,
+    )  # fmt: skip
     if "silence" not in options:
         print(see(plan, teller()))
         return 0
-    from dataclasses import replace
-
     weights = Weights(options.silence, options.near, options.onset, options.words)
     print(train(replace(plan, data=options.data, weights=weights, cells=options.cells, lora=options.lora), teller()))
     return 0
@@ -108,12 +105,21 @@ def _rl(options: argparse.Namespace) -> int:
     from joyvl_app.train.rl import Policy, reinforce
 
     _check(options)
-    policy = Policy(
-        options.model, options.out, options.steps, options.windows, options.group, options.rate, options.kl, options.warmup,
-        options.decay, options.seed, options.save_every, options.pixels, options.device,
-    )  # fmt: skip
-    print(reinforce(policy, teller()))
+    print(reinforce(Policy(_plan(options, {}), options.windows, options.group, options.kl), teller()))
     return 0
+
+
+def _plan(options: argparse.Namespace, steps: dict[str, int], **more: Any) -> Plan:
+    """What all phases are told; `steps` says more of the schedule, `more` of the rest."""
+    from joyvl_app.train.loop import Schedule
+    from joyvl_app.train.sft import Plan
+
+    schedule = Schedule(
+        options.steps, rate=options.rate, warmup=options.warmup, decay=options.decay, save_every=options.save_every, **steps
+    )
+    return Plan(
+        options.model, options.out, schedule=schedule, seed=options.seed, max_pixels=options.pixels, device=options.device, **more
+    )
 
 
 def _check(options: argparse.Namespace) -> None:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from joyvl_app.build import Providers, build_providers, chosen_decider
+from joyvl_app.cli.entry import settings_with
 from joyvl_app.errors import BadInput, MissingPart
 from joyvl_app.event_log import EventLog
 from joyvl_app.events import Answered, Event, Header, Heard, Spoken, State
@@ -20,7 +21,7 @@ from joyvl_app.parts import Controls
 from joyvl_app.ports import Source, Synthesizer
 from joyvl_app.scenario import check_instruction, load_scenarios, pick_scenario
 from joyvl_app.session import Session
-from joyvl_app.settings import Settings, load_settings
+from joyvl_app.settings import Settings
 from joyvl_app.sources import open_source
 from joyvl_app.sources.sound import SoundFile, SoundSource
 from joyvl_app.watching import Sounds, make_clock, watch
@@ -53,8 +54,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _run(options: argparse.Namespace) -> None:
-    wanted = {"decider": options.decider, "model": options.model}
-    settings = load_settings().model_copy(update={name: value for name, value in wanted.items() if value})
+    settings = settings_with(options, "decider", "model")
     if options.seconds is not None and not 0 < options.seconds <= 7 * 86_400:
         raise BadInput("--seconds must be above 0 and at most 604800 (a week).")
     clock = make_clock(options.pace)

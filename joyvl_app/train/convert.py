@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from PIL import Image as Pillow
 from pydantic import ValidationError
 
 from joyvl_app.domain import Frame, Image
@@ -217,10 +215,9 @@ def shown(image: Image, pixels: int) -> Image:
     height, width = image.shape[:2]
     if height * width <= pixels:
         return image
-    from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
+    from joyvl_app.deciders.vlm.fitting import fitted  # transformers, which takes seconds to load
 
-    size = smart_resize(height, width, _CELL, _CELL * _CELL, pixels)
-    return np.asarray(Pillow.fromarray(image).resize(size[::-1], Pillow.Resampling.BICUBIC))
+    return fitted(image, _CELL, _CELL * _CELL, pixels)
 
 
 def frames_of(video: Path, pixels: int) -> list[bytes]:

@@ -7,6 +7,9 @@ from joyvl_app.train.script import Script, pick
 from joyvl_app.train.staging import Presence, Stage
 from joyvl_app.train.worlds import CLASSES
 
+_MOST_COUNTED = len(w.NUMBERS) - 1
+_STANDING = 0.4  # share of the glimpses with an instruction in place of a question
+
 
 def glimpses(stage: Stage, script: Script) -> None:
     """Dense labels: another scene each second, and a question about it. What seeing is learned from."""
@@ -16,19 +19,43 @@ def glimpses(stage: Stage, script: Script) -> None:
         for _ in range(int(rng.choice((0, 1, 1, 2, 2, 3)))):
             kind = rng.random()
             if kind < 0.25:
-                stage.number(str(rng.integers(10)), t, t + 1, at_once=True)
+                _show(stage, str(rng.integers(10)), t, t + 1)
             else:
-                thing = str(rng.choice(stage.world.strangers)) if kind < 0.4 else pick(stage)
-                stage.enter(thing, t, t + 1, at_once=True)
-        seen = [thing for thing in stage.at(t) if thing in CLASSES or thing.isdigit()]
-        things = [thing for thing in seen if thing in CLASSES]
-        if rng.random() < 0.5:
-            script.ask(t, w.one_of(rng, w.NOW))
-            script.say(t, w.listed(seen), *(seen or ["nothing"]))
+                _show(stage, str(rng.choice(stage.world.strangers)) if kind < 0.4 else pick(stage), t, t + 1)
+        if rng.random() < _STANDING:
+            _watch_now(stage, script, t)
         else:
-            thing = str(rng.choice(things)) if things and rng.random() < 0.5 else pick(stage)
-            script.ask(t, w.one_of(rng, w.IS_THERE, x=thing))
-            script.say(t, (w.THERE if thing in seen else w.NOT_THERE).format(x=thing), "yes" if thing in seen else "no")
+            ask_now(stage, script, t, 0.5)
+
+
+def _watch_now(stage: Stage, script: Script, t: float) -> None:
+    """A standing instruction for this second alone: to be answered at once, or not at all."""
+    rng = stage.rng
+    seen = _named(stage, t)
+    digits = [digit for digit in "0123456789" if digit not in seen]
+    absent = str(rng.choice(digits)) if rng.random() < 0.2 else pick(stage, tuple(seen))
+    thing = str(rng.choice(seen)) if seen and rng.random() < 0.5 else absent
+    script.ask(t, w.one_of(rng, w.FIND if thing.isdigit() else w.ALERT, x=thing))
+    if thing in seen:
+        script.say(t, (w.FOUND if thing.isdigit() else w.SEEN).format(x=thing), thing)
+
+
+def _named(stage: Stage, t: float) -> list[str]:
+    return [thing for thing in stage.at(t) if thing in CLASSES or thing.isdigit()]
+
+
+def ask_now(stage: Stage, script: Script, t: float, listing: float) -> None:
+    """A question about what can be seen at second `t`, and its answer: what there is (a share `listing`), or if a thing is."""
+    rng = stage.rng
+    seen = _named(stage, t)
+    things = [thing for thing in seen if thing in CLASSES]
+    if rng.random() < listing:
+        script.ask(t, w.one_of(rng, w.NOW))
+        script.say(t, w.listed(seen), *(seen or ["nothing"]))
+    else:
+        thing = str(rng.choice(things)) if things and rng.random() < 0.5 else pick(stage)
+        script.ask(t, w.one_of(rng, w.IS_THERE, x=thing))
+        script.say(t, (w.THERE if thing in seen else w.NOT_THERE).format(x=thing), "yes" if thing in seen else "no")
 
 
 def flash(stage: Stage, script: Script) -> None:
@@ -38,11 +65,11 @@ def flash(stage: Stage, script: Script) -> None:
     rng, last = stage.rng, list[str]()
     asked, targets = _watchword(stage)
     script.ask(0.0, asked)
-    t, said = 1.0, 0
+    t, said, most = 1.0, 0, _MOST_COUNTED if asked.startswith("Count") else stage.seconds
     while t < stage.seconds:
         many = int(rng.choice((0, 1, 1, 2)))
         wanted = rng.random() < 0.45 and not set(last) & set(targets)
-        scene = [_other(stage, targets) for _ in range(many)] + ([str(rng.choice(targets))] if wanted and said < 10 else [])
+        scene = [_other(stage, targets) for _ in range(many)] + ([str(rng.choice(targets))] if wanted and said < most else [])
         stays = float(rng.choice((1.0, 1.0, 1.0, 2.0)))
         last = [p.thing for thing in scene if (p := _show(stage, thing, t, min(t + stays, float(stage.seconds))))]
         for thing in targets:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from joyvl_app.domain import Image
 from joyvl_app.evals.cases import Capability, CaseSpec, Expected, Said
+from joyvl_app.evals.render.film import looks
 from joyvl_app.evals.render.screenplay import Screenplay
 from joyvl_app.train.families import FAMILIES, SEE
 from joyvl_app.train.script import Script
@@ -16,8 +18,8 @@ from joyvl_app.train.talks import Line, Talk
 from joyvl_app.train.worlds import WORLDS, Kind
 
 LENGTHS, GLIMPSES = (24, 49), 12  # seconds of an episode, and of one of that family
-
-
+# What is trained on is mostly shorter, so that more is asked, and now and then as long as a whole chunk.
+_TRAINED = {(18, 33): 0.80, (33, 61): 0.15, (61, 101): 0.05}
 _NAMES = tuple(FAMILIES)
 
 
@@ -39,21 +41,34 @@ class Episode:
     case: CaseSpec
     there: tuple[Presence, ...]
 
+    def pictures(self) -> list[Image]:
+        """One for each second."""
+        return list(looks(self.play, range(self.talk.seconds)))
+
 
 def episode(kind: Kind, seed: int, family: str | None = None) -> Episode:
     """The episode of this world and seed, always the same one; `family` is drawn unless it is named."""
     world = WORLDS[kind]
     rng = np.random.default_rng((world.number, seed))
     drawn = str(rng.choice(_NAMES, p=_SHARES[kind]))
-    length = GLIMPSES if family == SEE else int(rng.integers(*LENGTHS))
-    stage = Stage(rng, world, length, crowd=bool(rng.integers(3)))
-    script, name = Script(), family or drawn
+    name = family or drawn
+    stage = Stage(rng, world, _length(rng, kind, name), crowd=bool(rng.integers(3)))
+    script = Script()
     FAMILIES[name].write(stage, script)
     talk = Talk(
         f"{kind}-{seed:07d}-{name}", name, stage.seconds, tuple(script.questions),
         tuple(script.responses), tuple(script.results),
     )  # fmt: skip
     return Episode(talk, stage.play(seed), _case(talk, script, FAMILIES[name].capability), tuple(stage.there))
+
+
+def _length(rng: np.random.Generator, kind: Kind, family: str) -> int:
+    if family == SEE:
+        return GLIMPSES
+    if kind != "train":
+        return int(rng.integers(*LENGTHS))
+    lengths = list(_TRAINED)
+    return int(rng.integers(*lengths[int(rng.choice(len(lengths), p=list(_TRAINED.values())))]))
 
 
 def _case(talk: Talk, script: Script, capability: Capability) -> CaseSpec:
@@ -65,7 +80,7 @@ def _case(talk: Talk, script: Script, capability: Capability) -> CaseSpec:
         instruction=first.text if at_once else "",
         instructions=tuple(Said(t=line.t, text=line.text) for line in (later if at_once else talk.questions)),
         events=tuple(
-            Expected(t=t, accept=accept, kind="delegate" if "</delegation>" in line.text else "speak")
+            Expected(t=t, accept=accept, kind="delegate" if line.delegates else "speak")
             for line, (t, accept) in zip(script.responses, script.events, strict=True)
         ),
     )

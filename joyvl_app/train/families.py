@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from joyvl_app.dialect.tokens import DELEGATION
 from joyvl_app.evals.cases import Capability
 from joyvl_app.train import wording as w
-from joyvl_app.train.dense import flash, glimpses
+from joyvl_app.train.dense import ask_now, flash, glimpses
 from joyvl_app.train.script import Script, pick
 from joyvl_app.train.staging import Presence, Stage
 from joyvl_app.train.talks import Line
@@ -158,17 +159,9 @@ def _memory(stage: Stage, script: Script) -> None:
 
 
 def _now(stage: Stage, script: Script) -> None:
-    rng = stage.rng
     _comings(stage, CLASSES, 0.0, 0.8)
     for t in _moments(stage, -2.0):
-        seen = [thing for thing in stage.at(t) if thing in CLASSES]
-        if rng.random() < 0.6:
-            script.ask(t, w.one_of(rng, w.NOW))
-            script.say(t, w.listed(seen), *([thing for thing in seen] or ["nothing"]))
-        else:
-            thing = str(rng.choice(seen)) if seen and rng.random() < 0.5 else pick(stage)
-            script.ask(t, w.one_of(rng, w.IS_THERE, x=thing))
-            script.say(t, (w.THERE if thing in seen else w.NOT_THERE).format(x=thing), "yes" if thing in seen else "no")
+        ask_now(stage, script, t, 0.6)
 
 
 def _delegate(stage: Stage, script: Script) -> None:
@@ -178,7 +171,7 @@ def _delegate(stage: Stage, script: Script) -> None:
     while t < stage.seconds - 12:
         question = w.one_of(rng, w.HARD, x=pick(stage))
         script.ask(t, question)
-        script.say(t, f"{w.one_of(rng, w.HOLD)} </delegation> {question}")
+        script.say(t, f"{w.one_of(rng, w.HOLD)} {DELEGATION} {question}")
         back = t + int(rng.integers(3, 9))
         answer = w.one_of(rng, w.RESULT, n=int(rng.integers(2, 100)))
         script.results.append(Line(back, answer))
@@ -220,6 +213,6 @@ FAMILIES: dict[str, Family] = {
     "now": Family(_now, "memory", 0.03),
     "delegate": Family(_delegate, "delegation", 0.05),
     "quiet": Family(_quiet, "monitoring", 0.03),
-    "flash": Family(flash, "monitoring", 0.0, trained=0.5),
-    SEE: Family(glimpses, "memory", 0.0),
+    "flash": Family(flash, "monitoring", 0.0, trained=1.0),
+    SEE: Family(glimpses, "memory", 0.0, trained=0.3),
 }

@@ -13,14 +13,13 @@ from typing import Any, Protocol
 import numpy as np
 
 from joyvl_app.errors import BadInput
-from joyvl_app.evals.render.film import looks
 from joyvl_app.pools import leave_with_parent
 from joyvl_app.train.augment import filmed
 from joyvl_app.train.encoding import Encoder, Row
 from joyvl_app.train.episodes import episode
 from joyvl_app.train.families import SEE
 from joyvl_app.train.loss import Weights
-from joyvl_app.train.past import imagined
+from joyvl_app.train.past import MOST_SECONDS, imagined
 from joyvl_app.train.talks import Talk
 from joyvl_app.train.worlds import Kind
 
@@ -72,7 +71,7 @@ class Rendered:
 
     def fetch(self, number: int) -> list[Row]:
         made = episode(self.kind, self.seed + number, self.family)
-        images = filmed(made) if self.kind == "train" else list(looks(made.play, range(made.talk.seconds)))
+        images = filmed(made) if self.kind == "train" else made.pictures()
         start = _start(made.talk.family, self.seed + number)
         context = _remembered(made.talk, start, np.random.default_rng((self.seed + number, _PASTS)))
         rows = self._encoder.rows(made.talk, images, self.spec.weights, start, context=context)
@@ -83,14 +82,14 @@ def _start(family: str, seed: int) -> float:
     """When an episode begins: some play in a later chunk, but not those that must know when they were asked."""
     if family in ("every", "remind", SEE) or (seed * 2_654_435_761 % 1_000) / 1_000 >= _LATER:
         return 0.0
-    return float(100 * (1 + seed % _LATEST))
+    return float(MOST_SECONDS * (1 + seed % _LATEST))
 
 
 def _remembered(talk: Talk, start: float, rng: np.random.Generator) -> str:
     """What an episode that plays later has behind it; counting, and what was seen before, would need a past that was played."""
     if not start or talk.family in ("count", "memory") or not talk.questions or talk.questions[0].t:
         return ""
-    answers = sorted({line.text for line in talk.responses if "</delegation>" not in line.text})
+    answers = sorted({line.text for line in talk.responses if not line.delegates})
     return imagined(talk.questions[0].text, answers, start, rng)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from joyvl_app.deciders.vlm.checkpoint import Checkpoint, Placement, load, own_prompt, renderer
 from joyvl_app.deciders.vlm.framing import framing_of
+from joyvl_app.dialect import system_prompt
 from joyvl_app.dialect.tokens import DELEGATION, RESPONSE, SILENCE
 from joyvl_app.errors import BadInput, words_of
 from joyvl_app.train.encoding import Encoder
@@ -80,6 +81,6 @@ def encoder_of(checkpoint: Checkpoint, image_token: int, max_pixels: int, system
 
 
 def system_of(folder: Path) -> str:
-    """The system turn that the checkpoint was trained with; "" is the app's own."""
+    """The system turn that the checkpoint was trained with, as the decider reads it; "" is the app's own. Raises BadInput."""
     path = own_prompt(str(folder))
-    return path.read_text(encoding="utf-8").strip() if path else ""
+    return system_prompt(file=path) if path else ""

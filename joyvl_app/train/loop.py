@@ -99,16 +99,18 @@ class Run:
             loss = self.step(rows)
             self.progress.item = number + world
             self.progress.faults += len(feed.faults)
-            done = {**asdict(self.progress), "steps": self.schedule.steps, "loss": loss, "rate": self._rates.get_last_lr()[0]}
             figures = meter.measure(rows, time.perf_counter() - began, feed.waited, self.schedule.steps - self.progress.step)
-            told(done | figures | ({"unusable": feed.faults} if feed.faults else {}))
+            told(self.line(loss) | figures | ({"unusable": feed.faults} if feed.faults else {}))
             feed.waited, feed.faults = 0.0, []
             if self.progress.step % _TRIM_EVERY == 0:
                 trim()
-            if self.progress.step % self.schedule.save_every == 0 or self.progress.step == self.schedule.steps:
-                self.save()
+            self.save_when_due()
             if self.progress.step >= self.schedule.steps:
                 return
+
+    def line(self, loss: float) -> dict[str, Any]:
+        """Of the curve, after a step."""
+        return {**asdict(self.progress), "steps": self.schedule.steps, "loss": loss, "rate": self._rates.get_last_lr()[0]}
 
     def step(self, rows: Sequence[Row]) -> float:
         """One step over all rows of all processes, each in as many packs as needed; its loss."""
@@ -182,6 +184,10 @@ class Run:
             )
 
     # --- states --------------------------------------------------------------------------------------------------------
+
+    def save_when_due(self) -> None:
+        if self.progress.step % self.schedule.save_every == 0 or self.progress.step == self.schedule.steps:
+            self.save()
 
     def save(self) -> None:
         """Raises BadInput when the disk is full; the state before is then whole."""

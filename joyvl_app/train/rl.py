@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,9 @@ from joyvl_app.deciders.vlm.engine import Engine
 from joyvl_app.errors import BadInput
 from joyvl_app.train.encoding import Encoder, Row
 from joyvl_app.train.episodes import episode
-from joyvl_app.train.loading import load_encoder
-from joyvl_app.train.loop import Run, Schedule
-from joyvl_app.train.packing import ATTENTION, Pack, logits_of
+from joyvl_app.train.loading import load_encoder, load_model
+from joyvl_app.train.loop import Run
+from joyvl_app.train.packing import ATTENTION, Pack, logits_of, prepare
 from joyvl_app.train.rollouts import Rollout, roll_out
 from joyvl_app.train.sft import Curve, Plan, Told, open_run
 from joyvl_app.train.states import alone_in
@@ -34,38 +34,25 @@ _LEAST_SPREAD = 1e-3  # of a group's rewards, below which nothing can be learned
 
 @dataclass(frozen=True)
 class Policy:
-    """`windows` a step, `group` futures of each; `kl` weighs the distance to the first model."""
+    """`windows` a step, `group` futures of each; `kl` weighs the distance to the first model. `plan` says the rest."""
 
-    model: str
-    out: Path
-    steps: int
+    plan: Plan
     windows: int = 8
     group: int = 8
-    rate: float = 5e-5
     kl: float = 0.05
-    warmup: int = 10
-    decay: float = 0.2
-    seed: int = 0
-    save_every: int = 25
-    max_pixels: int = 262_144
-    device: str = "auto"
 
-    def plan(self) -> Plan:
-        schedule = Schedule(
-            self.steps, rate=self.rate, warmup=self.warmup, decay=self.decay, save_every=self.save_every, weight_decay=0.0
-        )
+    def whole_plan(self) -> Plan:
+        """With what makes it another run; nothing decays, for the KL term holds the weights."""
         about = {"windows": self.windows, "group": self.group, "kl": self.kl}
-        return Plan(
-            self.model, self.out, seed=self.seed, schedule=schedule, max_pixels=self.max_pixels, device=self.device, about=about
-        )
+        return replace(self.plan, schedule=replace(self.plan.schedule, weight_decay=0.0), about=about)
 
 
 def reinforce(policy: Policy, told: Told) -> Path:
     """Run the phase, going on where it stopped; returns the exported checkpoint's folder. Raises as `sft.train` does."""
     from accelerate import Accelerator
 
-    plan = policy.plan()
-    accelerator = Accelerator(cpu=policy.device == "cpu")
+    plan = policy.whole_plan()
+    accelerator = Accelerator(cpu=plan.device == "cpu")
     if accelerator.num_processes > 1:
         raise BadInput("RL runs in one process; start it without accelerate launch.")
     with alone_in(plan.out):
@@ -73,12 +60,11 @@ def reinforce(policy: Policy, told: Told) -> Path:
         assert isinstance(run, PolicyRun)
         run.begin(policy)
         curve = Curve(plan.out, run.progress.step)
-        while run.progress.step < policy.steps:
+        while run.progress.step < plan.schedule.steps:
             line = run.improve()
             curve.add(line)
             told(line)
-            if run.progress.step % policy.save_every == 0 or run.progress.step == policy.steps:
-                run.save()
+            run.save_when_due()
         return run.export(plan.out / "model", system)
 
 
@@ -93,9 +79,9 @@ class PolicyRun(Run):
     def begin(self, policy: Policy) -> None:
         checkpoint: Checkpoint = self._checkpoint
         self._policy = policy
-        self._first = _first_model(policy, self.accelerator.device)
-        self._engine = Engine(replace(checkpoint, model=self.accelerator.unwrap_model(self.model)), policy.max_pixels)
-        self._encoder = load_encoder(policy.out / "parts", policy.max_pixels)
+        self._first = _first_model(policy.plan.model, self.accelerator.device)
+        self._engine = Engine(replace(checkpoint, model=self.accelerator.unwrap_model(self.model)), policy.plan.max_pixels)
+        self._encoder = load_encoder(policy.plan.out / "parts", policy.plan.max_pixels)
         self._read_packs()
 
     def _read_packs(self) -> None:
@@ -105,20 +91,18 @@ class PolicyRun(Run):
     def improve(self) -> dict[str, Any]:
         """One step: draw, judge, learn; a line for the curve."""
         policy = self._policy
-        number = policy.seed + self.progress.item
+        number = policy.plan.seed + self.progress.item
         rng = np.random.default_rng((9, number))
         windows = [window_of(episode("train", number + n), rng) for n in range(policy.windows)]
         self._engine.model.eval()
         groups = roll_out(self._engine, self._encoder, windows, policy.group, random.Random(number))
         self.model.train()
         self._read_packs()
-        rows = [row for group in groups for row in advantages(group)]
+        told = [advantages(group) for group in groups]
+        rows = [row for group in told for row in group]
         loss = self.step(rows) if rows else self.pass_over()
         self.progress.item += policy.windows
-        return {
-            **asdict(self.progress), "steps": policy.steps, "loss": loss, "rate": self._rates.get_last_lr()[0],
-            **_summary(windows, groups), "informative": sum(1 for group in groups if advantages(group)) / len(groups),
-        }  # fmt: skip
+        return self.line(loss) | _summary(windows, groups) | {"informative": sum(map(bool, told)) / len(told)}
 
     def amount(self, pack: Pack) -> float:
         return float(pack.weights.numel())
@@ -162,11 +146,8 @@ def _summary(windows: Sequence[Window], groups: Sequence[Sequence[Rollout]]) -> 
     }
 
 
-def _first_model(policy: Policy, device: torch.device) -> Any:
+def _first_model(name: str, device: torch.device) -> Any:
     """The model that the phase began from, which never changes."""
-    from joyvl_app.train.loading import load_model
-    from joyvl_app.train.packing import prepare
-
-    model = load_model(policy.model).model.to(device).eval().requires_grad_(False)
+    model = load_model(name).model.to(device).eval().requires_grad_(False)
     prepare(model)
     return model

@@ -16,7 +16,7 @@ from joyvl_app.train.loop import Run, Schedule, crew_of
 from joyvl_app.train.loss import Weights
 from joyvl_app.train.shards import shards_in
 from joyvl_app.train.sources import Shards
-from joyvl_app.train.states import Crew, alone_in, read_note, write_folder, write_note
+from joyvl_app.train.states import Crew, alone_in, read_note, write_folder, write_note, write_whole
 from joyvl_app.train.worlds import Kind
 
 _TARGETS = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
@@ -169,13 +169,11 @@ class Curve:
         self._path = folder / "curve.jsonl"
         if not self._path.exists():
             return
-        part = self._path.with_suffix(".part")
         try:
             lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
-            part.write_text("".join(line for line in lines if _step(line) <= step), encoding="utf-8")
-            part.replace(self._path)
         except OSError as error:
-            raise BadInput(f"Cannot write {self._path}: {error.strerror or error}.") from error
+            raise BadInput(f"Cannot read {self._path}: {error.strerror or error}.") from error
+        write_whole(self._path, "".join(line for line in lines if _step(line) <= step))
 
     def add(self, line: dict[str, Any]) -> None:
         """Raises BadInput when the disk is full."""

@@ -80,9 +80,14 @@ def alone_in(folder: Path, lead: bool = True) -> Iterator[None]:
 
 def write_note(path: Path, noted: Any) -> None:
     """JSON in one piece. Raises BadInput."""
+    write_whole(path, json.dumps(noted, indent=1, ensure_ascii=False) + "\n")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """The whole text, or what was there before. Raises BadInput."""
     part = path.with_name(f"{path.name}.part")
     try:
-        part.write_text(json.dumps(noted, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        part.write_text(text, encoding="utf-8")
         part.replace(path)
     except OSError as error:
         raise BadInput(f"Cannot write {path}: {error.strerror or error}.") from error

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from joyvl_app.deciders.embedded.words import is_chinese
 from joyvl_app.dialect import parse
-from joyvl_app.dialect.tokens import RESPONSE
+from joyvl_app.dialect.tokens import DELEGATION, RESPONSE
 from joyvl_app.domain import Answer, Decision, Frame, Image, Moment, Silence
 from joyvl_app.errors import BadInput
 from joyvl_app.train.past import MOST_SECONDS, Past
@@ -23,6 +23,11 @@ class Line:
 
     t: float
     text: str
+
+    @property
+    def delegates(self) -> bool:
+        """Whether it hands a question over."""
+        return DELEGATION in self.text
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from joyvl_app.train.episodes import Episode
 BEFORE, AFTER = 2, 3  # seconds of a window around its response
 _QUIET = 0.3  # share of windows without a response
 _LATE = 0.1  # what a second of delay costs of a hit
-_AGAIN, _WRONG = 0.5, 0.5  # what a repetition costs, and a turn that hit nothing
+_WRONG = 0.5  # what a turn costs that hit nothing …
+_AGAIN, _ALARM = 0.5, 0.5  # … and what it costs more as a repetition, as a false alarm
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def reward_of(window: Window, said: Sequence[tuple[float, str]]) -> float:
     counts = count(_case(window), run).counts
     worth = sum(1.0 - _LATE * (delay + EARLY) for delay in counts.delays) + counts.well_delegated
     missed = counts.turns - counts.hits + counts.delegations - counts.well_delegated
-    return worth - _WRONG * missed - _AGAIN * counts.duplicates - 0.5 * counts.false_alarms
+    return worth - _WRONG * missed - _AGAIN * counts.duplicates - _ALARM * counts.false_alarms
 
 
 def _case(window: Window) -> Case:

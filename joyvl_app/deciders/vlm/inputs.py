@@ -8,10 +8,9 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from PIL import Image as Pillow
 from torch import Tensor
-from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
 
+from joyvl_app.deciders.vlm.fitting import fitted
 from joyvl_app.domain import Image
 from joyvl_app.errors import ProviderFailed
 from joyvl_app.sources.scaling import within
@@ -108,11 +107,7 @@ class Patches:
 
     def fitted(self, image: Image) -> Image:
         """The picture in the size that the model sees."""
-        height, width = image.shape[:2]
-        size = smart_resize(height, width, self._side * self._merge, self._least, self._most)
-        if size == (height, width):
-            return image
-        return np.asarray(Pillow.fromarray(image).resize(size[::-1], Pillow.Resampling.BICUBIC))
+        return fitted(image, self._side * self._merge, self._least, self._most)
 
     def _of(self, image: Image) -> tuple[Tensor, tuple[int, int, int]]:
         side, merge = self._side, self._merge

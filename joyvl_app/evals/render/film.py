@@ -48,17 +48,17 @@ def film(play: Screenplay, folder: Path) -> Path:
     return path
 
 
-def sensor_noise(rng: np.random.Generator, size: tuple[int, int], sigma: float) -> Callable[[Image], Image]:
-    """A function that adds fresh noise of `sigma` grey levels to each picture of `size` (width, height)."""
+def sensor_noise(rng: np.random.Generator, size: tuple[int, int], sigma: float, many: int = _NOISES) -> Callable[[Image], Image]:
+    """A function that adds fresh noise of `sigma` grey levels to each picture of `size` (width, height), from `many` fields."""
     width, height = size
     fields: list[NDArray[np.int16]] = [
-        rng.normal(0, sigma, (height, width, 1)).round().astype(np.int16) for _ in range(_NOISES if sigma else 0)
+        rng.normal(0, sigma, (height, width, 1)).round().astype(np.int16) for _ in range(many if sigma else 0)
     ]
 
     def noisy(image: Image) -> Image:
         if not fields:
             return image
-        field = np.roll(fields[int(rng.integers(_NOISES))], (int(rng.integers(height)), int(rng.integers(width))), (0, 1))
+        field = np.roll(fields[int(rng.integers(many))], (int(rng.integers(height)), int(rng.integers(width))), (0, 1))
         noised: Image = np.clip(image + field, 0, 255).astype(np.uint8)
         return noised
 

@@ -159,7 +159,7 @@ class Screenplay(Strict):
     noise: float = Field(default=2.0, ge=0, le=20)
     backdrop: Backdrop = Backdrop()
     lights: tuple[Light, ...] = Field(default=(), max_length=50)
-    acts: tuple[AnyAct, ...] = Field(default=(), max_length=100)
+    acts: tuple[AnyAct, ...] = Field(default=(), max_length=400)
 
     def marks(self) -> list[float]:
         """Every second at which an act is fully there or fully gone, or a line of a slide has come, in order."""
