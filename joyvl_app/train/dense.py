@@ -16,7 +16,7 @@ def glimpses(stage: Stage, script: Script) -> None:
     rng = stage.rng
     for second in range(stage.seconds):
         t = float(second)
-        for _ in range(int(rng.choice((0, 1, 1, 2, 2, 3)))):
+        for _ in range(int(rng.choice((0, 1, 2, 2, 3, 3)))):
             kind = rng.random()
             if kind < 0.25:
                 _show(stage, str(rng.integers(10)), t, t + 1)

@@ -23,7 +23,9 @@ _SHORT = 512  # tokens
 @dataclass(frozen=True, eq=False)
 class Pack:
     """`ids` (1, n), `positions` (3, 1, n), pictures' tensors, the rows' lengths; `targets` and `weights` (k,) belong to the
-    places `learned` (k,), each of which foresees the token after it."""
+    places `learned` (k,), each of which foresees the token after it. Where rows share pictures, `shown` says which picture
+    stands at each place; each is then there, and seen, once.
+    """
 
     ids: Tensor
     positions: Tensor
@@ -34,6 +36,7 @@ class Pack:
     weights: Tensor
     seconds: int
     cells: Tensor | None = None  # (vision tokens,)
+    shown: tuple[int, ...] = ()
 
     @property
     def tokens(self) -> int:
@@ -58,7 +61,9 @@ def packed(rows: Sequence[Row], patches: Patches, device: torch.device) -> Pack:
     weights = np.concatenate([row.weights for row in rows])
     places = np.nonzero(weights)[0]
     cells = [torch.from_numpy(row.cells.reshape(-1)) for row in rows if row.cells is not None]
-    pictures = patches([image for row in rows for image in row.images])
+    images = [image for row in rows for image in row.images]
+    different = {id(image): image for image in images}
+    pictures, numbers = patches(list(different.values())), {key: number for number, key in enumerate(different)}
     return Pack(
         torch.from_numpy(ids)[None].to(device),
         torch.from_numpy(np.concatenate([row.positions for row in rows], axis=1))[:, None].to(device),
@@ -69,6 +74,7 @@ def packed(rows: Sequence[Row], patches: Patches, device: torch.device) -> Pack:
         torch.from_numpy(weights[places]).to(device),
         sum(len(row.decisions) for row in rows),
         torch.cat(cells).to(device) if len(cells) == len(rows) else None,
+        tuple(numbers[id(image)] for image in images) if len(different) < len(images) else (),
     )
 
 
@@ -76,12 +82,22 @@ def logits_of(model: Any, pack: Pack, places: Tensor, seen: Any = None) -> Tenso
     """(places, vocabulary): what the model foresees after each place. The model must have been `prepare`d; `seen` are its image
     features where they are known already.
     """
+    if seen is None and pack.shown:
+        seen = _seen_once(model, pack)
     shown = pack.pictures if seen is None else {"mm_encoder_outputs": {"image": seen}}
     output = model(
         input_ids=pack.ids, position_ids=pack.positions, use_cache=False, logits_to_keep=places, segments=pack.lengths, **shown,
     )  # fmt: skip
     logits: Tensor = output.logits[0]
     return logits
+
+
+def _seen_once(model: Any, pack: Pack) -> Any:
+    """Image features of every place, each different picture looked at once."""
+    seen = model.get_image_features(**pack.pictures, return_dict=True)
+    seen.pooler_output = [seen.pooler_output[number] for number in pack.shown]
+    seen.deepstack_features = [[feature[number] for number in pack.shown] for feature in seen.deepstack_features]
+    return seen
 
 
 def prepare(model: Any) -> None:

@@ -13,7 +13,7 @@ from joyvl_app.train.families import SEE
 from joyvl_app.train.loss import Weights
 from joyvl_app.train.sft import Plan, Told, train
 
-_ALONE = 0.65  # share of the steps in which the cells are learned alone
+_ALONE = 0.75  # share of the steps in which the cells are learned alone
 
 
 def see(plan: Plan, told: Told) -> Path:
