@@ -173,6 +173,27 @@ def test_a_packed_row_is_read_as_if_it_were_alone(encoder: Encoder, micro: Path)
     assert not torch.allclose(logits[:5], logits[5:10], atol=1e-3)
 
 
+def test_a_past_in_common_is_read_once_and_seen_by_all(encoder: Encoder, micro: Path) -> None:
+    first, other = rows_of(encoder, 2)
+    past = first.decisions[5] + 1
+    weights = np.where(np.arange(first.tokens) > past, first.weights, 0).astype(np.float32)
+    trunk = replace(first, weights=weights, past=past)
+    words = first.ids.copy()
+    words[list(first.decisions[8:])] = encoder.turns(episode("train", 0).talk, list(first.images))[0].answer[0] + 1
+    row = replace(trunk, ids=words)
+    model, pictures = load_model(str(micro)), Patches(load(str(micro), Placement("cpu", "float32")).image_processor, 262_144, CPU)
+    prepare(model.model)
+    rows = [trunk, row, other]
+    with torch.no_grad():
+        together = packed(rows, pictures, CPU)
+        apart = [packed([replace(part, past=0)], pictures, CPU) for part in rows]
+        logits = logits_of(model.model, together, together.learned)
+        alone = torch.cat([logits_of(model.model, part, part.learned) for part in apart])
+    assert together.tokens == sum(part.tokens for part in apart) - past
+    assert torch.allclose(logits, alone, atol=1e-5)
+    assert [len(pack) for pack in packs(rows, 2 * first.tokens - past)] == [2, 1]
+
+
 def test_packs_hold_rows_in_order_up_to_a_size(encoder: Encoder) -> None:
     rows = rows_of(encoder, 6)
     most = 2 * max(row.tokens for row in rows)

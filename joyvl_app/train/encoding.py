@@ -35,10 +35,15 @@ class Row:
     images: tuple[Image, ...]
     decisions: tuple[int, ...]
     cells: NDArray[np.int64] | None = None  # (pictures, vision tokens): what each looks at, where it is known (cells.py)
+    past: int = 0  # leading tokens that it has in common with other rows of this id; nothing is learned in them
 
     @property
     def tokens(self) -> int:
         return int(self.ids.size)
+
+    def goes_on(self, other: Row | None) -> bool:
+        """Whether it has its past in common with `other`."""
+        return other is not None and self.past > 0 and (self.id, self.past) == (other.id, other.past)
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,6 +151,7 @@ class Writing:
         self._positions: list[NDArray[np.int64]] = []
         self._decisions: list[int] = []
         self._pictures: list[Image] = []
+        self._past = 0
         self._next = 0
         self._after = 0.0  # the weight of the end of the answer before
 
@@ -168,13 +174,17 @@ class Writing:
         self._text(ids[1:], rest)
         self._after = rest if end is None else end
 
+    def end_past(self) -> None:
+        """What was written so far, others of this name have in common."""
+        self._past = len(self._ids)
+
     def row(self, name: str, ended: bool = True) -> Row:
         """All that was written; `ended` closes the last answer."""
         if ended:
             self._text((self._end,), self._after)
         ids, weights = np.array(self._ids, np.int64), np.array(self._weights, np.float32)
         positions = np.concatenate(self._positions, axis=1)
-        return Row(name, ids, positions, weights, tuple(self._pictures), tuple(self._decisions))
+        return Row(name, ids, positions, weights, tuple(self._pictures), tuple(self._decisions), past=self._past)
 
     def _text(self, ids: Sequence[int], weight: float) -> None:
         self._ids += ids

@@ -1,4 +1,7 @@
-"""Many rows in one sequence without padding: each attends to itself alone, and pictures of one size are a batch for vision."""
+"""Many rows in one sequence without padding: each attends to itself alone, and pictures of one size are a batch for vision.
+
+Rows that have their past in common (the futures of RL) stand one behind the other; the past is there once, with the first.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +23,17 @@ ATTENTION = "joyvl_packed"
 _SHORT = 512  # tokens
 
 
+@dataclass(frozen=True)
+class Segment:
+    """Places that a row's own tokens take in the pack, and those of its past where they are another row's."""
+
+    own: slice
+    past: slice | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Pack:
-    """`ids` (1, n), `positions` (3, 1, n), pictures' tensors, the rows' lengths; `targets` and `weights` (k,) belong to the
+    """`ids` (1, n), `positions` (3, 1, n), pictures' tensors, where the rows lie; `targets` and `weights` (k,) belong to the
     places `learned` (k,), each of which foresees the token after it. Where rows share pictures, `shown` says which picture
     stands at each place; each is then there, and seen, once.
     """
@@ -30,7 +41,7 @@ class Pack:
     ids: Tensor
     positions: Tensor
     pictures: dict[str, Tensor]
-    lengths: tuple[int, ...]
+    segments: tuple[Segment, ...]
     learned: Tensor
     targets: Tensor
     weights: Tensor
@@ -45,37 +56,56 @@ class Pack:
 
 def packs(rows: Iterable[Row], most_tokens: int) -> Iterator[list[Row]]:
     """Rows in their order, as many as fit into `most_tokens` (a longer one goes alone)."""
-    pack: list[Row] = []
+    pack, held = list[Row](), 0
     for row in rows:
-        if pack and sum(r.tokens for r in pack) + row.tokens > most_tokens:
+        more = row.tokens - _shared(row, pack)
+        if pack and held + more > most_tokens:
             yield pack
-            pack = []
+            pack, held, more = [], 0, row.tokens
         pack.append(row)
+        held += more
     if pack:
         yield pack
 
 
+def _shared(row: Row, before: Sequence[Row]) -> int:
+    """Tokens of a row that are there already, with the row before it."""
+    return row.past if row.goes_on(before[-1] if before else None) else 0
+
+
 def packed(rows: Sequence[Row], patches: Patches, device: torch.device) -> Pack:
     """Rows as one sequence on the device."""
-    ids = np.concatenate([row.ids for row in rows])
-    weights = np.concatenate([row.weights for row in rows])
+    starts = [_shared(row, rows[:number]) for number, row in enumerate(rows)]
+    parts = list(zip(rows, starts, strict=True))
+    ids = np.concatenate([row.ids[start:] for row, start in parts])
+    weights = np.concatenate([row.weights[start:] for row, start in parts])
     places = np.nonzero(weights)[0]
     cells = [torch.from_numpy(row.cells.reshape(-1)) for row in rows if row.cells is not None]
-    images = [image for row in rows for image in row.images]
+    images = [image for row, start in parts for image in row.images[sum(place < start for place in row.decisions) :]]
     different = {id(image): image for image in images}
     pictures, numbers = patches(list(different.values())), {key: number for number, key in enumerate(different)}
     return Pack(
         torch.from_numpy(ids)[None].to(device),
-        torch.from_numpy(np.concatenate([row.positions for row in rows], axis=1))[:, None].to(device),
+        torch.from_numpy(np.concatenate([row.positions[:, start:] for row, start in parts], axis=1))[:, None].to(device),
         {name: part.to(device) for name, part in pictures.items()},
-        tuple(row.tokens for row in rows),
+        _segments(parts),
         torch.from_numpy(places - 1).to(device),
         torch.from_numpy(ids[places]).to(device),
         torch.from_numpy(weights[places]).to(device),
-        sum(len(row.decisions) for row in rows),
+        sum(place >= start for row, start in parts for place in row.decisions),
         torch.cat(cells).to(device) if len(cells) == len(rows) else None,
         tuple(numbers[id(image)] for image in images) if len(different) < len(images) else (),
     )
+
+
+def _segments(parts: Sequence[tuple[Row, int]]) -> tuple[Segment, ...]:
+    segments, place, first = list[Segment](), 0, 0
+    for row, start in parts:
+        first = first if start else place  # where the past lies, with the first that has it
+        end = place + row.tokens - start
+        segments.append(Segment(slice(place, end), slice(first, first + start) if start else None))
+        place = end
+    return tuple(segments)
 
 
 def logits_of(model: Any, pack: Pack, places: Tensor, seen: Any = None) -> Tensor:
@@ -86,7 +116,7 @@ def logits_of(model: Any, pack: Pack, places: Tensor, seen: Any = None) -> Tenso
         seen = _seen_once(model, pack)
     shown = pack.pictures if seen is None else {"mm_encoder_outputs": {"image": seen}}
     output = model(
-        input_ids=pack.ids, position_ids=pack.positions, use_cache=False, logits_to_keep=places, segments=pack.lengths, **shown,
+        input_ids=pack.ids, position_ids=pack.positions, use_cache=False, logits_to_keep=places, segments=pack.segments, **shown,
     )  # fmt: skip
     logits: Tensor = output.logits[0]
     return logits
@@ -110,11 +140,15 @@ def prepare(model: Any) -> None:
 
 def _attend(
     module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Any, scaling: float | None = None,
-    segments: Sequence[int] = (), **rest: Any,
+    segments: Sequence[Segment] = (), **rest: Any,
 ) -> tuple[Tensor, None]:  # fmt: skip
     """`query` (1, heads, n, head_dim) → (1, n, heads, head_dim), causal within each segment; without any, within the whole."""
-    parts = [torch.split(part, list(segments or query.shape[2:3]), dim=2) for part in (query, key, value)]
-    outputs = [_mix(q, k, v, scaling, causal=True) for q, k, v in zip(*parts, strict=True)]
+    outputs = []
+    for segment in segments or [Segment(slice(None))]:
+        seen = [part[:, :, segment.own] for part in (key, value)]
+        if segment.past:
+            seen = [torch.cat([part[:, :, segment.past], own], 2) for part, own in zip((key, value), seen, strict=True)]
+        outputs.append(_mix(query[:, :, segment.own], *seen, scaling, causal=True))
     return torch.cat(outputs, dim=2).transpose(1, 2), None
 
 
@@ -136,15 +170,19 @@ def _see(self: Any, hidden_states: Tensor, cu_seqlens: Tensor, position_embeddin
 
 
 def _mix(query: Tensor, key: Tensor, value: Tensor, scale: float | None, causal: bool) -> Tensor:
-    """Attention over (batch, heads, n, head_dim). On a CPU the fused kernel's way back is several times slower for short rows."""
-    length, shared = query.shape[2], query.shape[1] // key.shape[1]
+    """Attention of (batch, heads, n, head_dim) over as many keys or more; causal: the last query sees all of them. On a CPU the
+    fused kernel's way back is several times slower for short rows.
+    """
+    length, seen, shared = query.shape[2], key.shape[2], query.shape[1] // key.shape[1]
     if query.device.type != "cpu" or length > _SHORT:
-        return scaled_dot_product_attention(query, key, value, is_causal=causal, scale=scale, enable_gqa=shared > 1)
+        before = query.new_ones((length, seen), dtype=torch.bool).tril(seen - length) if causal and seen > length else None
+        plain = causal and before is None
+        return scaled_dot_product_attention(query, key, value, before, is_causal=plain, scale=scale, enable_gqa=shared > 1)
     if shared > 1:
         key, value = (part.repeat_interleave(shared, dim=1) for part in (key, value))
     scores = (query * (scale or query.shape[-1] ** -0.5)) @ key.transpose(-1, -2)
     if causal:
-        scores = scores + torch.full((length, length), float("-inf"), dtype=scores.dtype).triu(1)
+        scores = scores + torch.full((length, seen), float("-inf"), dtype=scores.dtype).triu(1 + seen - length)
     return scores.softmax(-1) @ value
 
 

@@ -117,6 +117,7 @@ class _Future:
         for turn in self._told[:first]:
             writing.prompt(turn.prompt, turn.picture)
             writing.answer(turn.answer, 0.0, 0.0)
+        writing.end_past()
         for turn, second in zip(self._told[first:], self._seconds, strict=False):
             drawn = float(second not in self._retracted)
             writing.prompt(turn.prompt, turn.picture)
