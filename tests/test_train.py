@@ -156,7 +156,7 @@ def test_positions_are_the_model_s_own(encoder: Encoder, micro: Path) -> None:
 
 def test_a_packed_row_is_read_as_if_it_were_alone(encoder: Encoder, micro: Path) -> None:
     first, *others = rows_of(encoder, 3)
-    rows = [first, *others, replace(first, weights=first.weights / 2)]  # as of a group: the same pictures once more
+    rows = [first, *others, replace(first, weights=first.weights.copy())]  # as of a group: the same pictures once more
     plain, packing = load_model(str(micro)), load_model(str(micro))
     prepare(packing.model)
     patches = Patches(plain.image_processor, 262_144, CPU)

@@ -145,11 +145,14 @@ def _attend(
     """`query` (1, heads, n, head_dim) → (1, n, heads, head_dim), causal within each segment; without any, within the whole."""
     outputs = []
     for segment in segments or [Segment(slice(None))]:
-        seen = [part[:, :, segment.own] for part in (key, value)]
-        if segment.past:
-            seen = [torch.cat([part[:, :, segment.past], own], 2) for part, own in zip((key, value), seen, strict=True)]
-        outputs.append(_mix(query[:, :, segment.own], *seen, scaling, causal=True))
+        keys, values = (_seen_by(segment, part) for part in (key, value))
+        outputs.append(_mix(query[:, :, segment.own], keys, values, scaling, causal=True))
     return torch.cat(outputs, dim=2).transpose(1, 2), None
+
+
+def _seen_by(segment: Segment, part: Tensor) -> Tensor:
+    own = part[:, :, segment.own]
+    return own if segment.past is None else torch.cat([part[:, :, segment.past], own], dim=2)
 
 
 def _see(self: Any, hidden_states: Tensor, cu_seqlens: Tensor, position_embeddings: tuple[Tensor, Tensor], **rest: Any) -> Tensor:
