@@ -3,7 +3,7 @@
 # STEPS, SEEDS and RL_STEPS may be set. What is done already is not done again.
 set -eu
 work=$1
-steps=${STEPS:-500}
+steps=${STEPS:-250}
 joyvl="${PYTHON:-python} -m joyvl_app"
 
 render() {
@@ -31,6 +31,6 @@ for seed in ${SEEDS:-0 10000000 20000000}; do
     sft "light-$seed" "$work/see/model" "$seed" --cells 0.5 --silence 0.2
     sft "unweighted-$seed" "$work/see/model" "$seed" --cells 0.5 --silence 1
     sft "unseeing-$seed" "$work/nano" "$seed" --silence 0.5
-    $joyvl train rl --model "$work/weighted-$seed/model" --out "$work/rl-$seed" --steps "${RL_STEPS:-100}" --seed "$seed" --device cpu
+    $joyvl train rl --model "$work/weighted-$seed/model" --out "$work/rl-$seed" --steps "${RL_STEPS:-60}" --seed "$seed" --device cpu
     score "rl-$seed"
 done
