@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ _SLOTS = (0.2, 0.5, 0.8)  # where on the stage, as fractions of its width
 _CROWDED = 0.52  # the tallest that something may be beside others
 _PLATE, _PLATE_ASPECT = 1.45, 0.88  # of a number's card: its height in font sizes, its shape
 _APART = 1.0  # seconds between two in the same place
+_VARIED = 0.6  # share of a varied world's things
 _FPS = 2  # of a clip; training looks once a second
 _FILM_SIZE, _MOST_NOISE = (256, 192), 20.0
 
@@ -53,15 +55,23 @@ class Stage:
         height = float(rng.uniform(lowest, max(lowest + 0.02, highest)))
         way = str(rng.choice(("left", "right", "fade", "rise"))) if coming else "cut"
         picture, place = str(rng.choice(world.drawings(thing))), self._place(slot, height)
+        hand = _another_hand(rng) if world.varied and rng.random() < _VARIED else {}
         self.acts.append(
             PictureAct.model_validate({
                 "from": since, "to": to, "enter": way, "enter_s": coming, "at": place, "picture": picture, "height": height,
                 "hue": int(rng.integers(-world.hue, world.hue + 1)), "turn": float(rng.uniform(-12, 12)),
-                "mirror": bool(rng.integers(2)), "sway": float(rng.choice((0.0, 0.02))),
+                "mirror": bool(rng.integers(2)), "sway": float(rng.choice((0.0, 0.02))), **hand,
             })
         )  # fmt: skip
         drawn = drawn_thing(picture)
-        presence = Presence(thing, since, since + coming, to, slot, _box(place, height, drawn.shape[1] / drawn.shape[0]))
+        presence = Presence(
+            thing,
+            since,
+            since + coming,
+            to,
+            slot,
+            _box(place, height, hand.get("stretch", 1.0) * drawn.shape[1] / drawn.shape[0]),
+        )
         self.there.append(presence)
         return presence
 
@@ -87,13 +97,19 @@ class Stage:
 
     def play(self, seed: int) -> Screenplay:
         rng, world = self.rng, self.world
-        kind = str(rng.choice(("plain", "plain", "room", "photo")))
+        kind = str(
+            rng.choice(("plain", "clutter", "room", "photo", "photo") if world.varied else ("plain", "plain", "room", "photo"))
+        )
         tones = (_grey(rng, int(rng.integers(30, 240)), 40), _grey(rng, int(rng.integers(30, 240)), 40))
         photo = str(rng.choice(world.backdrops)) if kind == "photo" else None
         lights = [
             Light(at=float(rng.uniform(1, self.seconds)), gain=float(rng.uniform(0.7, 1.3))) for _ in range(rng.integers(3))
         ]
-        behind = {"kind": kind, "colours": tones, "photo": photo, "blur": int(rng.integers(1, 4)) if photo else 0}
+        behind: dict[str, Any] = {
+            "kind": kind, "colours": tones, "photo": photo, "blur": int(rng.integers(1, 4)) if photo else 0,
+        }  # fmt: skip
+        if photo and world.varied:
+            behind |= {"zoom": float(rng.uniform(1, 3)), "at": tuple(rng.random(2).tolist()), "mirror": bool(rng.integers(2))}
         return Screenplay(
             seconds=float(self.seconds), seed=seed, split=world.split, fps=_FPS, size=SIZE,
             noise=float(rng.uniform(*world.noise)),
@@ -116,6 +132,14 @@ class Stage:
         x = _SLOTS[slot] + float(self.rng.uniform(-0.05, 0.05))
         low, high = min(height / 2, 0.5), max(1 - height / 2, 0.5)
         return (x if self.crowd else float(self.rng.uniform(0.25, 0.75))), float(self.rng.uniform(low, high))
+
+
+def _another_hand(rng: np.random.Generator) -> dict[str, float]:
+    """How else a thing may be drawn: wider or narrower, paler, darker, with the light from a side."""
+    return {
+        "stretch": float(np.exp(rng.uniform(-0.3, 0.3))), "vivid": float(rng.uniform(0.3, 1.4)),
+        "bright": float(rng.uniform(0.7, 1.25)), "shade": float(rng.uniform(0, 0.5)), "lit": float(rng.uniform(0, 360)),
+    }  # fmt: skip
 
 
 def enlarged(play: Screenplay) -> Screenplay:

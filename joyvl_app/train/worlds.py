@@ -47,7 +47,9 @@ OTHER_STRANGERS = ("crown", "locomotive", "sailboat", "snail", "cactus", "mushro
 
 @dataclass(frozen=True)
 class World:
-    """Where episodes play. `number` keeps the seeds of different worlds apart; sizes are fractions of the picture's height."""
+    """Where episodes play. `number` keeps the seeds of different worlds apart; sizes are fractions of the picture's height. In a
+    `varied` world every thing looks as yet other hands might have drawn it, before more kinds of backdrops.
+    """
 
     number: int
     sets: tuple[str, ...]
@@ -58,6 +60,7 @@ class World:
     sizes: tuple[float, float]
     noise: tuple[float, float]
     hue: int
+    varied: bool = False
 
     def drawings(self, thing: str) -> list[str]:
         """All drawings of a thing, or of a stranger, as "set/name"."""
@@ -82,7 +85,7 @@ _TRAINED = {
     "hue": 20,
 }
 WORLDS: dict[Kind, World] = {
-    "train": World(1, **_TRAINED),  # type: ignore[arg-type]
+    "train": World(1, **_TRAINED, varied=True),  # type: ignore[arg-type]
     "heldout": World(2, **_TRAINED),  # type: ignore[arg-type]
     "shifted": World(
         3,

@@ -17,6 +17,7 @@ from joyvl_app.evals.render.material import EVALS, TRAIN, Sprite, drawn_thing, p
 from joyvl_app.evals.render.painters import Painter, painter
 from joyvl_app.evals.render.screenplay import Act, Backdrop, PictureAct, Screenplay, WordsAct
 
+_LITTER = 5  # keeps its random numbers apart from the acts'
 _NOISES = 8  # fields of sensor noise, shifted at random for every picture
 
 
@@ -103,14 +104,15 @@ def _blit(image: Image, sprite: Sprite, x: int, y: int, opacity: float) -> None:
 def _backdrop(backdrop: Backdrop, play: Screenplay) -> Image:
     width, height = play.size
     if backdrop.kind == "photo" and backdrop.photo:
-        photo = photograph(play.split, backdrop.photo)[..., :3]
-        image = _filling(photo, width, height)
+        image = _filling(_part(photograph(play.split, backdrop.photo)[..., :3], backdrop), width, height)
     else:
         top, bottom = (np.array([int(c[i : i + 2], 16) for i in (1, 3, 5)], np.float32) for c in backdrop.colours)
         share = np.linspace(0, 1, height, dtype=np.float32)[:, None, None]
         image = np.broadcast_to(top + (bottom - top) * share, (height, width, 3)).astype(np.uint8).copy()
         if backdrop.kind == "room":
             _furnish(image, play)
+        elif backdrop.kind == "clutter":
+            _litter(image, np.random.default_rng((play.seed, _LITTER)))
     return cv2.GaussianBlur(image, (0, 0), backdrop.blur).astype(np.uint8) if backdrop.blur else image
 
 
@@ -119,6 +121,28 @@ def _filling(photo: Image, width: int, height: int) -> Image:
     large = cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     top, left = (large.shape[0] - height) // 2, (large.shape[1] - width) // 2
     return np.ascontiguousarray(large[top : top + height, left : left + width])
+
+
+def _part(photo: Image, backdrop: Backdrop) -> Image:
+    height, width = (int(side / backdrop.zoom) for side in photo.shape[:2])
+    top, left = int(backdrop.at[1] * (photo.shape[0] - height)), int(backdrop.at[0] * (photo.shape[1] - width))
+    part = photo[top : top + height, left : left + width]
+    return part[:, ::-1] if backdrop.mirror else part
+
+
+def _litter(image: Image, rng: np.random.Generator) -> None:
+    """Boxes, discs and strokes of all colours."""
+    height, width = image.shape[:2]
+    for _ in range(int(rng.integers(3, 25))):
+        colour = tuple(int(tone) for tone in rng.integers(0, 256, 3))
+        a, b = (tuple(int(v) for v in rng.integers(0, (width, height))) for _ in range(2))
+        kind = int(rng.integers(3))
+        if kind == 0:
+            cv2.rectangle(image, a, b, colour, -1)
+        elif kind == 1:
+            cv2.circle(image, a, int(rng.uniform(0.03, 0.3) * height), colour, int(rng.choice((-1, 1, 2, 4))))
+        else:
+            cv2.line(image, a, b, colour, int(rng.integers(1, max(2, height // 16))))
 
 
 def _furnish(image: Image, play: Screenplay) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from joyvl_app.evals.render.fire import Fire, RisingHeat, Tongues, coloured
@@ -49,18 +50,31 @@ def _photo(act: PhotoAct, play: Screenplay, rng: np.random.Generator) -> Painter
 
 def _picture(act: PictureAct, play: Screenplay, rng: np.random.Generator) -> Painter:
     sprite = drawn_thing(act.picture)
-    sprite = _recoloured(sprite, act.hue) if act.hue else sprite
+    sprite = _recoloured(sprite, act) if act.hue or (act.vivid, act.bright, act.shade) != (1, 1, 0) else sprite
     sprite = np.ascontiguousarray(sprite[:, ::-1]) if act.mirror else sprite
     height = max(2, int(act.height * play.size[1]))
-    size = (max(2, round(sprite.shape[1] * height / sprite.shape[0])), height)
+    size = (max(2, round(sprite.shape[1] * height / sprite.shape[0] * act.stretch)), height)
     sprite = cv2.resize(sprite, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
     return _swaying(_turned(sprite, act.turn) if act.turn else sprite, act.sway * play.size[1], rng)
 
 
-def _recoloured(sprite: Sprite, hue: int) -> Sprite:
-    tones = cv2.cvtColor(np.ascontiguousarray(sprite[..., :3]), cv2.COLOR_RGB2HSV)
-    tones[..., 0] = (tones[..., 0].astype(np.int16) + hue) % 180
+def _recoloured(sprite: Sprite, act: PictureAct) -> Sprite:
+    tones = cv2.cvtColor(np.ascontiguousarray(sprite[..., :3]), cv2.COLOR_RGB2HSV).astype(np.float32)
+    tones[..., 0] = (tones[..., 0] + act.hue) % 180
+    tones[..., 1] *= act.vivid
+    tones[..., 2] *= act.bright * (1 + act.shade * _slope(sprite.shape[:2], act.lit))
+    tones = np.clip(tones, 0, 255).astype(np.uint8)
     return np.concatenate([cv2.cvtColor(tones, cv2.COLOR_HSV2RGB), sprite[..., 3:]], axis=-1).astype(np.uint8)
+
+
+def _slope(shape: tuple[int, int], degrees: float) -> NDArray[np.float32]:
+    """From -1 to 1 across a picture of this (height, width), upwards in a direction."""
+    y, x = (np.linspace(-1, 1, side, dtype=np.float32) for side in shape)
+    across, along = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    slope: NDArray[np.float32] = ((x[None] * across + y[:, None] * along) / max(abs(across) + abs(along), 1e-6)).astype(
+        np.float32
+    )
+    return slope
 
 
 def _turned(sprite: Sprite, degrees: float) -> Sprite:

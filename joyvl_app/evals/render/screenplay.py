@@ -46,13 +46,22 @@ class PhotoAct(Act):
 
 
 class PictureAct(Act):
-    """A drawn thing of assets/train/pictures ("set/name"); `hue` turns its colours (degrees of 180), `turn` the thing itself."""
+    """A drawn thing of assets/train/pictures ("set/name"); `hue` turns its colours (degrees of 180), `turn` the thing itself.
+
+    As other hands might draw it: `stretch` widens it, `vivid` and `bright` scale its colours' saturation and value, `shade` lets
+    so much light fall from `lit` (degrees).
+    """
 
     show: Literal["picture"] = "picture"
     picture: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,40}/[a-z0-9_]{1,40}$")]
     height: Size = 0.5
     hue: int = Field(default=0, ge=-90, le=90)
     turn: float = Field(default=0.0, ge=-45, le=45)
+    stretch: float = Field(default=1.0, ge=0.5, le=2)
+    vivid: float = Field(default=1.0, ge=0, le=2)
+    bright: float = Field(default=1.0, ge=0.25, le=2)
+    shade: float = Field(default=0.0, ge=0, le=0.8)
+    lit: float = Field(default=0.0, ge=0, le=360)
     mirror: bool = False
     sway: float = Field(default=0.0, ge=0, le=0.1)
 
@@ -134,12 +143,17 @@ AnyAct = Annotated[
 
 
 class Backdrop(Strict):
-    """What is behind everything: one colour shading into another, a room, or a photograph out of focus."""
+    """What is behind everything: one colour shading into another, before it a room or the `clutter` of coloured shapes, or a
+    photograph out of focus. `zoom` shows that part of the photograph around `at`, `mirror` the other way round.
+    """
 
-    kind: Literal["plain", "room", "photo"] = "plain"
+    kind: Literal["plain", "room", "clutter", "photo"] = "plain"
     colours: tuple[Colour, Colour] = ("#b8b4a8", "#8c887c")
     photo: Name | None = None
     blur: int = Field(default=0, ge=0, le=40)
+    zoom: float = Field(default=1.0, ge=1, le=4)
+    at: tuple[float, float] = (0.5, 0.5)
+    mirror: bool = False
 
 
 class Light(Strict):
