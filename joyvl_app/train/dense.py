@@ -8,6 +8,7 @@ from joyvl_app.train.staging import Presence, Stage
 from joyvl_app.train.worlds import CLASSES
 
 _MOST_COUNTED = len(w.NUMBERS) - 1
+_LEAVING = tuple(text.rpartition(" ")[2] for text in w.GONE)
 _STANDING = 0.4  # share of the glimpses with an instruction in place of a question
 
 
@@ -71,9 +72,10 @@ def flash(stage: Stage, script: Script) -> None:
         wanted = rng.random() < 0.45 and not set(last) & set(targets)
         scene = [_other(stage, targets) for _ in range(many)] + ([str(rng.choice(targets))] if wanted and said < most else [])
         stays = float(rng.choice((1.0, 1.0, 1.0, 2.0)))
+        before = last
         last = [p.thing for thing in scene if (p := _show(stage, thing, t, min(t + stays, float(stage.seconds))))]
         for thing in targets:
-            if thing in last:
+            if thing in (set(before) - set(last) if asked.endswith(_LEAVING) else last):
                 said += 1
                 script.say(t, *_told(asked, thing, said))
         t += stays
@@ -89,9 +91,11 @@ def _watchword(stage: Stage) -> tuple[str, tuple[str, ...]]:
     if kind < 0.6:
         other = pick(stage, (one,))
         return w.one_of(rng, w.EITHER, x=one, y=other), (one, other)
-    if kind < 0.75:
+    if kind < 0.70:
         return w.one_of(rng, w.COUNT, x=one), (one,)
-    if kind < 0.85:
+    if kind < 0.82:
+        return w.one_of(rng, w.GONE, x=one), (one,)
+    if kind < 0.90:
         return w.one_of(rng, w.GREET), ("person",)
     digit = str(rng.integers(10))
     return w.one_of(rng, w.FIND, x=digit), (digit,)
@@ -103,6 +107,8 @@ def _told(asked: str, thing: str, number: int) -> tuple[str, str]:
         return w.HELLO, "hello"
     if asked.startswith("Count"):
         return f"{w.NUMBERS[number]}.", str(number)
+    if asked.endswith(_LEAVING):
+        return w.LEFT.format(x=thing), "gone"
     return (w.FOUND if thing.isdigit() else w.SEEN).format(x=thing), thing
 
 

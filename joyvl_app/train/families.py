@@ -111,12 +111,13 @@ def _remind(stage: Stage, script: Script) -> None:
     rng, t = stage.rng, float(stage.rng.integers(0, 4))
     _comings(stage, (pick(stage),), 0.0, 0.3)
     while True:
-        seconds = int(rng.integers(3, 21))
+        often = stage.world.varied and rng.random() < 0.6  # more to learn from
+        seconds = int(rng.integers(2, 10) if often else rng.integers(3, 21))
         if t + seconds > stage.seconds - 2:
             break
         script.ask(t, w.one_of(rng, w.REMIND, n=seconds))
         script.say(t + seconds, w.OVER.format(n=seconds), "over")
-        t += seconds + int(rng.integers(2, 6))
+        t += seconds + int(rng.integers(1, 3) if often else rng.integers(2, 6))
     if not script.questions:
         script.ask(0.0, w.one_of(rng, w.REMIND, n=5))
         script.say(5.0, w.OVER.format(n=5), "over")
