@@ -258,7 +258,7 @@ def test_what_is_learned_is_less_surprising(taught: tuple[Path, list[dict[str, A
 def test_seeing_learns_cells_first_and_then_words(micro: Path, tmp_path: Path) -> None:
     lines: list[dict[str, Any]] = []
     made = see(plan(micro, tmp_path / "a", 4), lines.append)
-    assert lines[2]["loss"] > lines[1]["loss"] + 1, "the words' loss comes on top"
+    assert lines[3]["loss"] > lines[2]["loss"] + 1, "the words' loss comes on top"
     before, after = (weights_of(path) for path in (micro, made))
     name = "model.visual.blocks.0.attn.qkv.weight"
     assert not torch.equal(before[name], after[name])
