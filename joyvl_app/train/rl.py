@@ -7,6 +7,7 @@ group's spread, weighs the tokens that were drawn in it. A term keeps the model 
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -59,9 +60,11 @@ def reinforce(policy: Policy, told: Told) -> Path:
         run, system = open_run(plan, accelerator, PolicyRun)
         assert isinstance(run, PolicyRun)
         run.begin(policy)
-        curve = Curve(plan.out, run.progress.step)
+        curve, first, began = Curve(plan.out, run.progress.step), run.progress.step, time.perf_counter()
         while run.progress.step < plan.schedule.steps:
             line = run.improve()
+            each = (time.perf_counter() - began) / (run.progress.step - first)
+            line["left_s"] = round(each * (plan.schedule.steps - run.progress.step))
             curve.add(line)
             told(line)
             run.save_when_due()
