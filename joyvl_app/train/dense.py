@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
 from joyvl_app.train import wording as w
 from joyvl_app.train.script import Script, pick
 from joyvl_app.train.staging import Presence, Stage
 from joyvl_app.train.worlds import CLASSES
 
 _MOST_COUNTED = len(w.NUMBERS) - 1
-_LEAVING = tuple(text.rpartition(" ")[2] for text in w.GONE)
 _STANDING = 0.4  # share of the glimpses with an instruction in place of a question
 
 
@@ -33,12 +36,11 @@ def _watch_now(stage: Stage, script: Script, t: float) -> None:
     """A standing instruction for this second alone: to be answered at once, or not at all."""
     rng = stage.rng
     seen = _named(stage, t)
-    digits = [digit for digit in "0123456789" if digit not in seen]
-    absent = str(rng.choice(digits)) if rng.random() < 0.2 else pick(stage, tuple(seen))
+    absent = _digit(stage, seen) if rng.random() < 0.2 else pick(stage, tuple(seen))
     thing = str(rng.choice(seen)) if seen and rng.random() < 0.5 else absent
     script.ask(t, w.one_of(rng, w.FIND if thing.isdigit() else w.ALERT, x=thing))
     if thing in seen:
-        script.say(t, (w.FOUND if thing.isdigit() else w.SEEN).format(x=thing), thing)
+        script.say(t, _sighted(thing), thing)
 
 
 def _named(stage: Stage, t: float) -> list[str]:
@@ -64,52 +66,64 @@ def flash(stage: Stage, script: Script) -> None:
     appearances in half a minute do not teach a fresh model to compare what it sees with what it was told.
     """
     rng, last = stage.rng, list[str]()
-    asked, targets = _watchword(stage)
-    script.ask(0.0, asked)
-    t, said, most = 1.0, 0, _MOST_COUNTED if asked.startswith("Count") else stage.seconds
+    watch = _watchword(stage)
+    script.ask(0.0, watch.asked)
+    t, said, most = 1.0, 0, _MOST_COUNTED if watch.tells == "number" else stage.seconds
     while t < stage.seconds:
         many = int(rng.choice((0, 1, 1, 2)))
-        wanted = rng.random() < 0.45 and not set(last) & set(targets)
-        scene = [_other(stage, targets) for _ in range(many)] + ([str(rng.choice(targets))] if wanted and said < most else [])
+        wanted = rng.random() < 0.45 and not set(last) & set(watch.targets) and said < most
+        scene = [_other(stage, watch.targets) for _ in range(many)] + ([str(rng.choice(watch.targets))] if wanted else [])
         stays = float(rng.choice((1.0, 1.0, 1.0, 2.0)))
         before = last
         last = [p.thing for thing in scene if (p := _show(stage, thing, t, min(t + stays, float(stage.seconds))))]
-        for thing in targets:
-            if thing in (set(before) - set(last) if asked.endswith(_LEAVING) else last):
+        for thing in watch.targets:
+            if thing in (set(before) - set(last) if watch.tells == "leaving" else last):
                 said += 1
-                script.say(t, *_told(asked, thing, said))
+                script.say(t, *_told(watch, thing, said))
         t += stays
 
 
-def _watchword(stage: Stage) -> tuple[str, tuple[str, ...]]:
-    """What is asked for, and the one or two things that are meant."""
+@dataclass(frozen=True)
+class _Watch:
+    """What is asked for, the one or two things that are meant, and what is to be told of them."""
+
+    asked: str
+    targets: tuple[str, ...]
+    tells: Literal["sight", "number", "leaving", "hello"] = "sight"
+
+
+def _watchword(stage: Stage) -> _Watch:
     rng = stage.rng
     one = pick(stage)
     kind = rng.random()
     if kind < 0.45:
-        return w.one_of(rng, w.ALERT, x=one), (one,)
+        return _Watch(w.one_of(rng, w.ALERT, x=one), (one,))
     if kind < 0.6:
         other = pick(stage, (one,))
-        return w.one_of(rng, w.EITHER, x=one, y=other), (one, other)
+        return _Watch(w.one_of(rng, w.EITHER, x=one, y=other), (one, other))
     if kind < 0.70:
-        return w.one_of(rng, w.COUNT, x=one), (one,)
+        return _Watch(w.one_of(rng, w.COUNT, x=one), (one,), "number")
     if kind < 0.82:
-        return w.one_of(rng, w.GONE, x=one), (one,)
+        return _Watch(w.one_of(rng, w.GONE, x=one), (one,), "leaving")
     if kind < 0.90:
-        return w.one_of(rng, w.GREET), ("person",)
+        return _Watch(w.one_of(rng, w.GREET), ("person",), "hello")
     digit = str(rng.integers(10))
-    return w.one_of(rng, w.FIND, x=digit), (digit,)
+    return _Watch(w.one_of(rng, w.FIND, x=digit), (digit,))
 
 
-def _told(asked: str, thing: str, number: int) -> tuple[str, str]:
+def _told(watch: _Watch, thing: str, number: int) -> tuple[str, str]:
     """What is said of it, and what has to be in it."""
-    if asked in w.GREET:
+    if watch.tells == "hello":
         return w.HELLO, "hello"
-    if asked.startswith("Count"):
+    if watch.tells == "number":
         return f"{w.NUMBERS[number]}.", str(number)
-    if asked.endswith(_LEAVING):
+    if watch.tells == "leaving":
         return w.LEFT.format(x=thing), "gone"
-    return (w.FOUND if thing.isdigit() else w.SEEN).format(x=thing), thing
+    return _sighted(thing), thing
+
+
+def _sighted(thing: str) -> str:
+    return (w.FOUND if thing.isdigit() else w.SEEN).format(x=thing)
 
 
 def _other(stage: Stage, targets: tuple[str, ...]) -> str:
@@ -117,8 +131,12 @@ def _other(stage: Stage, targets: tuple[str, ...]) -> str:
     if kind < 0.2:
         return str(stage.rng.choice(stage.world.strangers))
     if kind < 0.35:
-        return str(stage.rng.choice([digit for digit in "0123456789" if digit not in targets]))
+        return _digit(stage, targets)
     return pick(stage, targets)
+
+
+def _digit(stage: Stage, but: Sequence[str]) -> str:
+    return str(stage.rng.choice([digit for digit in "0123456789" if digit not in but]))
 
 
 def _show(stage: Stage, thing: str, since: float, to: float) -> Presence | None:

@@ -17,6 +17,11 @@ _PEAKS = {"H200": 989e12, "H100 PCIe": 756e12, "H100": 989e12, "A100": 312e12, "
 _PASSED, _LEARNED = 4, 6  # operations for each weight and token: two forward, two backward, two more where it is learned
 
 
+def seconds_left(began: float, done: int, left: int) -> int:
+    """Of `left` steps, at the pace of the `done` ones since `began` (time.perf_counter)."""
+    return round(left * (time.perf_counter() - began) / done)
+
+
 class Meter:
     """Measures step by step; the time left comes from the steps of this process alone."""
 
@@ -38,7 +43,7 @@ class Meter:
             "tokens_s": round(tokens / took),
             "video_s": round(sum(len(row.decisions) for row in rows) / took, 1),
             "busy": round(busy / took, 3),
-            "left_s": round(left * (time.perf_counter() - self._began) / self._steps),
+            "left_s": seconds_left(self._began, self._steps, left),
             "memory_mb": self._memory() >> 20,
         }
         peak = self._peak()

@@ -58,7 +58,7 @@ def packs(rows: Iterable[Row], most_tokens: int) -> Iterator[list[Row]]:
     """Rows in their order, as many as fit into `most_tokens` (a longer one goes alone)."""
     pack, held = list[Row](), 0
     for row in rows:
-        more = row.tokens - _shared(row, pack)
+        more = row.tokens - _shared(row, pack[-1] if pack else None)
         if pack and held + more > most_tokens:
             yield pack
             pack, held, more = [], 0, row.tokens
@@ -68,15 +68,14 @@ def packs(rows: Iterable[Row], most_tokens: int) -> Iterator[list[Row]]:
         yield pack
 
 
-def _shared(row: Row, before: Sequence[Row]) -> int:
+def _shared(row: Row, before: Row | None) -> int:
     """Tokens of a row that are there already, with the row before it."""
-    return row.past if row.goes_on(before[-1] if before else None) else 0
+    return row.past if row.goes_on(before) else 0
 
 
 def packed(rows: Sequence[Row], patches: Patches, device: torch.device) -> Pack:
     """Rows as one sequence on the device."""
-    starts = [_shared(row, rows[:number]) for number, row in enumerate(rows)]
-    parts = list(zip(rows, starts, strict=True))
+    parts = [(row, _shared(row, before)) for before, row in zip([None, *rows], rows, strict=False)]
     ids = np.concatenate([row.ids[start:] for row, start in parts])
     weights = np.concatenate([row.weights[start:] for row, start in parts])
     places = np.nonzero(weights)[0]

@@ -24,6 +24,7 @@ from joyvl_app.train.encoding import Encoder, Row
 from joyvl_app.train.episodes import episode
 from joyvl_app.train.loading import load_encoder, load_model
 from joyvl_app.train.loop import Run
+from joyvl_app.train.meter import seconds_left
 from joyvl_app.train.packing import ATTENTION, Pack, logits_of, prepare
 from joyvl_app.train.rollouts import Rollout, roll_out
 from joyvl_app.train.sft import Curve, Plan, Told, open_run
@@ -63,8 +64,7 @@ def reinforce(policy: Policy, told: Told) -> Path:
         curve, first, began = Curve(plan.out, run.progress.step), run.progress.step, time.perf_counter()
         while run.progress.step < plan.schedule.steps:
             line = run.improve()
-            each = (time.perf_counter() - began) / (run.progress.step - first)
-            line["left_s"] = round(each * (plan.schedule.steps - run.progress.step))
+            line["left_s"] = seconds_left(began, run.progress.step - first, plan.schedule.steps - run.progress.step)
             curve.add(line)
             told(line)
             run.save_when_due()
