@@ -27,14 +27,16 @@ from joyvl_app.deciders.vlm.inputs import Patches
 from joyvl_app.dialect.tokens import RESPONSE, SILENCE
 from joyvl_app.errors import BadInput, ProviderFailed
 from joyvl_app.evals.render.film import looks
+from joyvl_app.train.cells import IGNORED, cell_loss
 from joyvl_app.train.encoding import Encoder, Row
 from joyvl_app.train.episodes import episode
+from joyvl_app.train.families import SEE, TIMERS
 from joyvl_app.train.feeding import Rendered, Spec
 from joyvl_app.train.loading import add_actions, load_encoder, load_model
 from joyvl_app.train.loop import Run, Schedule
 from joyvl_app.train.loss import Weights, weighted_loss
 from joyvl_app.train.nano import SYSTEM, write_nano
-from joyvl_app.train.packing import Pack, logits_of, packed, packs, prepare
+from joyvl_app.train.packing import Pack, features, logits_of, packed, packs, prepare
 from joyvl_app.train.rl import Policy, PolicyRun, advantages, reinforce
 from joyvl_app.train.rollouts import Rollout, roll_out
 from joyvl_app.train.see import see
@@ -436,6 +438,23 @@ def test_items_are_the_same_whoever_fetches_them(micro: Path) -> None:
     assert all((a == b).all() for a, b in zip(one.images, other.images, strict=True))
 
 
+def test_what_shows_nothing_is_seen_once_and_teaches_no_seeing(micro: Path) -> None:
+    items = [Rendered(Spec(str(micro), Weights()), family=family, cells=True) for family in (TIMERS, SEE)]
+    rows = [row for source in items for row in source.fetch(3)]
+    model = load_model(str(micro))
+    prepare(model.model)
+    pack = packed(rows, Patches(model.image_processor, 262_144, CPU), CPU)
+    assert len(pack.pictures["image_grid_thw"]) == 1 + len(rows[1].images), "the empty picture is there once"
+    with torch.no_grad():
+        seen = torch.cat(features(model.model, pack).pooler_output)
+    assert pack.cells is not None and len(seen) == len(pack.cells)
+    blank = 4 * len(rows[0].images)
+    assert torch.equal(seen[:4], seen[blank - 4 : blank]) and not torch.equal(seen[:4], seen[blank : blank + 4])
+    assert (pack.cells[:blank] == IGNORED).all() and (pack.cells[blank:] != IGNORED).any()
+    head = model.model.get_output_embeddings().weight
+    assert cell_loss(seen[:blank], head, pack.cells[:blank]) == 0 < cell_loss(seen, head, pack.cells)
+
+
 # --- RL ----------------------------------------------------------------------------------------------------------------------
 
 
@@ -569,6 +588,8 @@ def test_reinforcement_draws_judges_learns_and_exports(taught: tuple[Path, list[
         ),
         (["sft", "--model", "{absent}", "--out", "{new}", "--steps", "1"], "There is no folder"),
         (["sft", "--model", "{there}", "--out", "{new}", "--steps", "1", "--data", "{empty}"], "There are no shards"),
+        (["sft", "--model", "{there}", "--out", "{new}", "--steps", "1", "--family", "clocks"], "There is no family 'clocks'"),
+        (["sft", "--model", "{there}", "--out", "{new}", "--steps", "1", "--family", "see", "--data", "{empty}"], "leave it or"),
     ],
 )
 def test_the_command_tells_what_to_mend(

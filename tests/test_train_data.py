@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from joyvl_app.train import shards
 from joyvl_app.train.cells import names_of
 from joyvl_app.train.convert import Conversion, Outcome, convert, frames_of
 from joyvl_app.train.episodes import episode
-from joyvl_app.train.families import FAMILIES, SEE
+from joyvl_app.train.families import FAMILIES, SEE, TIMERS
 from joyvl_app.train.shards import Clip, read_clip, shard_size, shards_in, write_shard
 from joyvl_app.train.talks import Line, Talk, check_talk, moments_of, seconds_of
 from joyvl_app.train.worlds import CLASSES, WORLDS
@@ -156,6 +157,22 @@ def test_the_picture_changes_when_the_talk_says_so() -> None:
     event = next(line.t for line in made.talk.responses)
     before, after = looks(made.play.model_copy(update={"noise": 0.0}), (max(0.0, event - 1.5), event + 0.1))
     assert np.abs(before.astype(int) - after).max() > 40
+
+
+def test_timers_ring_when_they_should_and_nothing_is_asked_over_them() -> None:
+    rung = 0
+    for seed in range(20):
+        talk = episode("train", seed, TIMERS).talk
+        asked = [(line.t, int(re.findall(r"\d+", line.text)[0]), "very" in line.text) for line in talk.questions]
+        ends = [*(t for t, _, _ in asked[1:]), talk.seconds]
+        for (t, seconds, beats), end in zip(asked, ends, strict=True):
+            rings = [line.t - t for line in talk.responses if t < line.t < end]
+            assert rings == [seconds * (n + 1) for n in range(len(rings))] and (beats or len(rings) == 1)
+            assert not beats or end == talk.seconds or end <= t + rings[-1] + seconds, "no beat is left out"
+            rung += len(rings)
+    assert rung > 60
+    pictures = episode("train", 1, TIMERS).pictures()
+    assert all(picture is pictures[0] for picture in pictures)
 
 
 def test_every_cell_of_a_glimpse_has_the_word_for_what_it_shows() -> None:

@@ -44,13 +44,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _render(options: argparse.Namespace) -> int:
-    from joyvl_app.train.families import FAMILIES
+    from joyvl_app.train.families import check_family
     from joyvl_app.train.rendering import render
 
     _within("--clips", options.clips, 1, _MOST_CLIPS)
     _within("--seed", options.seed, 0, 1 << 40)
-    if options.family and options.family not in FAMILIES:
-        raise BadInput(f"There is no family '{options.family}'. Choose from: {', '.join(FAMILIES)}.")
+    check_family(options.family)
     seeds = range(options.seed, options.seed + options.clips)
     with _bar() as bar:
         task = bar.add_task("rendering", total=len(seeds))

@@ -40,6 +40,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         phase.add_argument("--precision", choices=("no", "bf16"), default="no")
         phase.add_argument("--checkpointing", action="store_true", help="less memory, a third more time")
         phase.set_defaults(run=_supervised)
+    sft.add_argument("--family", help="one kind of rendered episode only: timers, say, to learn the time first")
     sft.add_argument("--data", type=Path, metavar="DIR", help="shards; default: rendered episodes without end")
     for name, weight, what in (
         ("silence", 0.5, "weight of a silent second"), ("near", 1.0, "of one within two seconds of a response"),
@@ -83,6 +84,7 @@ def _nano(options: argparse.Namespace) -> int:
 
 def _supervised(options: argparse.Namespace) -> int:
     let_threads_rest()
+    from joyvl_app.train.families import check_family
     from joyvl_app.train.loss import Weights
     from joyvl_app.train.see import see
     from joyvl_app.train.sft import train
@@ -95,8 +97,10 @@ def _supervised(options: argparse.Namespace) -> int:
     if "silence" not in options:
         print(see(plan, teller()))
         return 0
+    check_family(options.family)
     weights = Weights(options.silence, options.near, options.onset, options.words)
-    print(train(replace(plan, data=options.data, weights=weights, cells=options.cells, lora=options.lora), teller()))
+    told = replace(plan, data=options.data, family=options.family, weights=weights, cells=options.cells, lora=options.lora)
+    print(train(told, teller()))
     return 0
 
 
@@ -132,6 +136,8 @@ def _check(options: argparse.Namespace) -> None:
             raise BadInput(f"--{name} must be a number, not below 0.")
     if getattr(options, "cells", 0) and options.data:
         raise BadInput("--cells is for rendered episodes; what shards show is not known cell by cell.")
+    if getattr(options, "family", None) and options.data:
+        raise BadInput("--family is for rendered episodes; leave it or --data out.")
     if not 32 * 32 <= options.pixels <= 4_096 * 4_096:
         raise BadInput("--pixels must be between 1,024 and 16,777,216.")
     if not 0 <= options.decay <= 1:

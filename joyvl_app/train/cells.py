@@ -64,8 +64,11 @@ def _word(name: str, tokenizer: Any) -> int:
 
 
 def cell_loss(embeddings: Tensor, head: Tensor, targets: Tensor) -> Tensor:
-    """`embeddings` (cells, hidden) of the vision tower, `head` (vocabulary, hidden), `targets` (cells,) → a scalar."""
+    """`embeddings` (cells, hidden) of the vision tower, `head` (vocabulary, hidden), `targets` (cells,) → a scalar; 0 when it is
+    told of none.
+    """
     from torch.nn.functional import cross_entropy, rms_norm
 
     level = rms_norm(embeddings.float(), embeddings.shape[-1:])
-    return cross_entropy(_SCALE * level @ head.float().T, targets, ignore_index=IGNORED)
+    losses = cross_entropy(_SCALE * level @ head.float().T, targets, ignore_index=IGNORED, reduction="sum")
+    return losses / (targets != IGNORED).sum().clamp_min(1)

@@ -12,6 +12,7 @@ from joyvl_app.train.staging import Presence, Stage
 from joyvl_app.train.worlds import CLASSES
 
 _MOST_COUNTED = len(w.NUMBERS) - 1
+_LONGEST_BEAT = 10  # seconds
 _STANDING = 0.4  # share of the glimpses with an instruction in place of a question
 
 
@@ -81,6 +82,24 @@ def flash(stage: Stage, script: Script) -> None:
                 said += 1
                 script.say(t, *_told(watch, thing, said))
         t += stays
+
+
+def timers(stage: Stage, script: Script) -> None:
+    """Dense labels for the time: one timer after the other, on pictures that show nothing and cost next to nothing. A reminder
+    now and then, among much else to learn, does not teach a fresh model to add.
+    """
+    rng, t = stage.rng, int(stage.rng.integers(0, 4))
+    while True:
+        seconds = int(rng.integers(2, 10) if rng.random() < 0.5 else rng.integers(3, 21))
+        fit = (stage.seconds - 2 - t) // seconds
+        if fit < 1:
+            return
+        beat = seconds <= _LONGEST_BEAT and rng.random() < 0.4
+        script.ask(float(t), w.one_of(rng, w.EVERY if beat else w.REMIND, n=seconds))
+        rings = min(fit, int(rng.integers(1, 5))) if beat else 1
+        for ring in range(1, rings + 1):
+            script.say(float(t + ring * seconds), *((w.GO, "go") if beat else (w.OVER.format(n=seconds), "over")))
+        t += rings * seconds + int(rng.integers(1, min(4, seconds)))  # before a beat would ring again
 
 
 @dataclass(frozen=True)

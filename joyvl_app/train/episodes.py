@@ -11,16 +11,17 @@ from joyvl_app.domain import Image
 from joyvl_app.evals.cases import Capability, CaseSpec, Expected, Said
 from joyvl_app.evals.render.film import looks
 from joyvl_app.evals.render.screenplay import Screenplay
-from joyvl_app.train.families import FAMILIES, SEE
+from joyvl_app.train.families import FAMILIES, SEE, TIMERS
 from joyvl_app.train.script import Script
 from joyvl_app.train.staging import Presence, Stage
 from joyvl_app.train.talks import Line, Talk
 from joyvl_app.train.worlds import WORLDS, Kind
 
-LENGTHS, GLIMPSES = (24, 49), 12  # seconds of an episode, and of one of that family
+LENGTHS, GLIMPSES, _TIMED = (24, 49), 12, (30, 61)  # seconds of an episode, and of one of those families
 # What is trained on is mostly shorter, so that more is asked, and now and then as long as a whole chunk.
 _TRAINED = {(18, 33): 0.80, (33, 61): 0.15, (61, 101): 0.05}
 _NAMES = tuple(FAMILIES)
+_EMPTY: Image = np.full((64, 64, 3), 128, np.uint8)  # as small as the small model takes them: four vision tokens
 
 
 def _shares(kind: Kind) -> NDArray[np.float64]:
@@ -42,7 +43,9 @@ class Episode:
     there: tuple[Presence, ...]
 
     def pictures(self) -> list[Image]:
-        """One for each second."""
+        """One for each second; the same empty one where nothing is to be seen, which is looked at once."""
+        if self.talk.family == TIMERS:
+            return [_EMPTY] * self.talk.seconds
         return list(looks(self.play, range(self.talk.seconds)))
 
 
@@ -65,6 +68,8 @@ def episode(kind: Kind, seed: int, family: str | None = None) -> Episode:
 def _length(rng: np.random.Generator, kind: Kind, family: str) -> int:
     if family == SEE:
         return GLIMPSES
+    if family == TIMERS:
+        return int(rng.integers(*_TIMED))
     if kind != "train":
         return int(rng.integers(*LENGTHS))
     lengths = list(_TRAINED)

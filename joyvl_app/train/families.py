@@ -6,15 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from joyvl_app.dialect.tokens import DELEGATION
+from joyvl_app.errors import BadInput
 from joyvl_app.evals.cases import Capability
 from joyvl_app.train import wording as w
-from joyvl_app.train.dense import ask_now, flash, glimpses
+from joyvl_app.train.dense import ask_now, flash, glimpses, timers
 from joyvl_app.train.script import Script, pick
 from joyvl_app.train.staging import Presence, Stage
 from joyvl_app.train.talks import Line
 from joyvl_app.train.worlds import CLASSES
 
 SEE = "see"  # the family that seeing is learned from
+TIMERS = "timers"  # the one that telling the time is learned from
 
 
 def _start(stage: Stage) -> float:
@@ -207,13 +209,20 @@ FAMILIES: dict[str, Family] = {
     "count": Family(_count, "counting", 0.12),
     "read": Family(_read, "reading", 0.08),
     "find": Family(_find, "reading", 0.05),
-    "remind": Family(_remind, "time", 0.10, trained=0.15),
-    "every": Family(_every, "time", 0.06, trained=0.05),
+    "remind": Family(_remind, "time", 0.10, trained=0.05),
+    "every": Family(_every, "time", 0.06),
     "comment": Family(_comment, "commentary", 0.07),
     "memory": Family(_memory, "memory", 0.06),
     "now": Family(_now, "memory", 0.03),
     "delegate": Family(_delegate, "delegation", 0.05),
-    "quiet": Family(_quiet, "monitoring", 0.03),
+    "quiet": Family(_quiet, "monitoring", 0.03, trained=0.15),
     "flash": Family(flash, "monitoring", 0.0, trained=1.0),
+    TIMERS: Family(timers, "time", 0.0, trained=0.25),
     SEE: Family(glimpses, "memory", 0.0, trained=0.3),
 }
+
+
+def check_family(name: str | None) -> None:
+    """Raises BadInput, with the names that there are, when there is no such family; None is any."""
+    if name and name not in FAMILIES:
+        raise BadInput(f"There is no family '{name}'. Choose from: {', '.join(FAMILIES)}.")

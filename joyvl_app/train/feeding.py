@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from joyvl_app.errors import BadInput
 from joyvl_app.pools import leave_with_parent
 from joyvl_app.train.augment import filmed
+from joyvl_app.train.cells import IGNORED
 from joyvl_app.train.encoding import Encoder, Row
-from joyvl_app.train.episodes import episode
-from joyvl_app.train.families import SEE
+from joyvl_app.train.episodes import Episode, episode
+from joyvl_app.train.families import SEE, TIMERS
 from joyvl_app.train.loss import Weights
 from joyvl_app.train.past import MOST_SECONDS, imagined
 from joyvl_app.train.talks import Talk
@@ -75,12 +77,17 @@ class Rendered:
         start = _start(made.talk.family, self.seed + number)
         context = _remembered(made.talk, start, np.random.default_rng((self.seed + number, _PASTS)))
         rows = self._encoder.rows(made.talk, images, self.spec.weights, start, context=context)
-        return [replace(row, cells=self._encoder.cells(made.there, row)) for row in rows] if self.cells else rows
+        return [replace(row, cells=self._cells(made, row)) for row in rows] if self.cells else rows
+
+    def _cells(self, made: Episode, row: Row) -> NDArray[np.int64]:
+        """Where nothing is shown there is nothing to learn of seeing."""
+        cells = self._encoder.cells(made.there, row)
+        return np.full_like(cells, IGNORED) if made.talk.family == TIMERS else cells
 
 
 def _start(family: str, seed: int) -> float:
     """When an episode begins: some play in a later chunk, but not those that must know when they were asked."""
-    if family in ("every", "remind", SEE) or (seed * 2_654_435_761 % 1_000) / 1_000 >= _LATER:
+    if family in ("every", "remind", TIMERS, SEE) or (seed * 2_654_435_761 % 1_000) / 1_000 >= _LATER:
         return 0.0
     return float(MOST_SECONDS * (1 + seed % _LATEST))
 

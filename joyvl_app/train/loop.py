@@ -22,7 +22,7 @@ from joyvl_app.train.encoding import Row
 from joyvl_app.train.feeding import Feed, Items, grouped
 from joyvl_app.train.loss import weighted_loss
 from joyvl_app.train.meter import Meter
-from joyvl_app.train.packing import Pack, logits_of, packed, packs, prepare
+from joyvl_app.train.packing import Pack, features, logits_of, packed, packs, prepare
 from joyvl_app.train.states import Crew, progress_of, put_aside, save_state, states_in, write_folder
 
 _TRIM_EVERY = 20  # steps: packs of ever other sizes leave holes in the heap
@@ -156,7 +156,7 @@ class Run:
             return weighted_loss(logits_of(self.model, pack, pack.learned), pack.targets, pack.weights)
         weight, alone = self._cells
         model = self.accelerator.unwrap_model(self.model)
-        seen = model.model.get_image_features(**pack.pictures, return_dict=True)
+        seen = features(model, pack)
         cells = weight * cell_loss(torch.cat(seen.pooler_output), model.get_output_embeddings().weight, pack.cells)
         if self.progress.step < alone * self.schedule.steps:
             return cells

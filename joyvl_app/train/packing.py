@@ -112,7 +112,7 @@ def logits_of(model: Any, pack: Pack, places: Tensor, seen: Any = None) -> Tenso
     features where they are known already.
     """
     if seen is None and pack.shown:
-        seen = _seen_once(model, pack)
+        seen = features(model, pack)
     shown = pack.pictures if seen is None else {"mm_encoder_outputs": {"image": seen}}
     output = model(
         input_ids=pack.ids, position_ids=pack.positions, use_cache=False, logits_to_keep=places, segments=pack.segments, **shown,
@@ -121,9 +121,11 @@ def logits_of(model: Any, pack: Pack, places: Tensor, seen: Any = None) -> Tenso
     return logits
 
 
-def _seen_once(model: Any, pack: Pack) -> Any:
+def features(model: Any, pack: Pack) -> Any:
     """Image features of every place, each different picture looked at once."""
     seen = model.get_image_features(**pack.pictures, return_dict=True)
+    if not pack.shown:
+        return seen
     seen.pooler_output = [seen.pooler_output[number] for number in pack.shown]
     seen.deepstack_features = [[feature[number] for number in pack.shown] for feature in seen.deepstack_features]
     return seen
