@@ -33,6 +33,26 @@ THINGS: dict[str, tuple[str, ...]] = {
 }
 CLASSES = tuple(THINGS)
 
+# Other drawings of them, which only a varied world has.
+MORE: dict[str, tuple[str, ...]] = {
+    "person": (
+        "old_man", "old_woman", "older_person", "person", "child", "baby", "man_walking", "woman_walking", "person_walking",
+    ),
+    "cat": ("black_cat", "grinning_cat", "pouting_cat", "kissing_cat"),
+    "dog": ("poodle", "guide_dog", "service_dog"),
+    "bird": ("dove", "duck", "owl", "swan", "flamingo", "rooster", "peacock", "penguin"),
+    "fish": ("shark", "blowfish"),
+    "horse": ("carousel_horse",),
+    "car": ("taxi", "oncoming_taxi", "police_car", "racing_car"),
+    "bus": ("trolleybus", "minibus"),
+    "cup": ("teacup_without_handle",),
+    "book": ("blue_book", "orange_book", "notebook", "notebook_with_decorative_cover", "books"),
+    "flower": ("blossom", "cherry_blossom", "bouquet"),
+    "tree": ("christmas_tree",),
+    "ball": ("volleyball", "baseball"),
+    "umbrella": ("umbrella_with_rain_drops", "umbrella_on_ground"),
+}  # fmt: skip
+
 # Never asked for and never named.
 STRANGERS = (
     "banana", "red_apple", "alarm_clock", "key", "guitar", "pizza", "airplane", "rabbit", "house", "wrapped_gift", "balloon",
@@ -60,11 +80,12 @@ class World:
     sizes: tuple[float, float]
     noise: tuple[float, float]
     hue: int
-    varied: bool = False
+    varied: bool = False  # it has more drawings, too
 
     def drawings(self, thing: str) -> list[str]:
         """All drawings of a thing, or of a stranger, as "set/name"."""
-        return list(_drawings(self.sets, THINGS.get(thing, (thing,))))
+        more = MORE.get(thing, ()) if self.varied else ()
+        return list(_drawings(self.sets, THINGS.get(thing, (thing,)) + more))
 
 
 @cache
@@ -74,8 +95,9 @@ def _drawings(sets: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(path for path in paths if (TRAIN / "pictures" / f"{path}.webp").is_file())
 
 
+_SETS = ("noto", "noto1", "twemoji", "emojione", "fx", "streamline")
 _TRAINED = {
-    "sets": ("noto", "noto1", "twemoji", "emojione", "fx", "streamline"),
+    "sets": _SETS,
     "strangers": STRANGERS,
     "split": "dev",
     "backdrops": ("mountain", "rocket", "tomatoes"),
@@ -85,7 +107,7 @@ _TRAINED = {
     "hue": 20,
 }
 WORLDS: dict[Kind, World] = {
-    "train": World(1, **_TRAINED, varied=True),  # type: ignore[arg-type]
+    "train": World(1, **_TRAINED | {"sets": (*_SETS, "openmoji", "emojione1")}, varied=True),  # type: ignore[arg-type]
     "heldout": World(2, **_TRAINED),  # type: ignore[arg-type]
     "shifted": World(
         3,

@@ -1,6 +1,6 @@
-"""The training renderer's pictures: the same things as eight sets of emoji draw them. Sources and licences: ../README.md.
+"""The training renderer's pictures: the same things as ten sets of emoji draw them. Sources and licences: ../README.md.
 
-npm pack @iconify-json/{noto,noto-v1,twemoji,emojione,fxemoji,streamline-emojis,fluent-emoji,fluent-emoji-flat}; unpack each to
+npm pack @iconify-json/{noto,noto-v1,twemoji,emojione,emojione-v1,openmoji,fxemoji,streamline-emojis,fluent-emoji,fluent-emoji-flat}; unpack each to
 FOLDER/<set>/package; pip install resvg-py; python pictures.py FOLDER
 """
 
@@ -19,7 +19,8 @@ OUT = Path(__file__).resolve().parent.parent / "pictures"
 SIDE = 128
 SETS = {
     "noto": "noto", "noto1": "noto-v1", "twemoji": "twemoji", "emojione": "emojione",
-    "fx": "fxemoji", "streamline": "streamline-emojis", "fluent": "fluent-emoji", "flat": "fluent-emoji-flat",
+    "fx": "fxemoji", "streamline": "streamline-emojis", "openmoji": "openmoji", "emojione1": "emojione-v1",
+    "fluent": "fluent-emoji", "flat": "fluent-emoji-flat",
 }  # fmt: skip
 WANTED = (
     "man", "woman", "boy", "girl", "cat-face", "cat", "dog-face", "dog", "bird", "eagle", "parrot", "fish", "tropical-fish",
@@ -34,6 +35,15 @@ WANTED = (
     "running-shoe", "backpack", "handbag", "star", "cloud", "snowflake", "ghost", "alien", "skull", "pig-face", "cow-face",
     "frog", "monkey-face", "panda", "elephant", "turtle", "butterfly", "octopus", "hourglass-done", "television", "laptop",
     "candle", "trumpet", "violin", "drum", "toilet", "bathtub", "door", "tent",
+)  # fmt: skip
+# More of what is asked for, in training alone.
+MORE = (
+    "old-man", "old-woman", "older-person", "person", "child", "baby", "man-walking", "woman-walking", "person-walking",
+    "black-cat", "grinning-cat", "pouting-cat", "kissing-cat", "poodle", "guide-dog", "service-dog", "dove", "duck", "owl", "swan",
+    "flamingo", "rooster", "peacock", "penguin", "shark", "blowfish", "carousel-horse", "taxi", "oncoming-taxi", "police-car",
+    "racing-car", "trolleybus", "minibus", "teacup-without-handle", "blue-book", "orange-book", "notebook",
+    "notebook-with-decorative-cover", "books", "blossom", "cherry-blossom", "bouquet", "christmas-tree",
+    "volleyball", "baseball", "umbrella-with-rain-drops", "umbrella-on-ground",
 )  # fmt: skip
 SHIFTED = ("fluent", "flat")  # their strangers are those up to the camera
 FX = {
@@ -67,7 +77,7 @@ def main(folder: Path) -> None:
         target = OUT / short
         target.mkdir(parents=True, exist_ok=True)
         absent = []
-        for name in WANTED[: WANTED.index("camera") + 1] if short in SHIFTED else WANTED:
+        for name in WANTED[: WANTED.index("camera") + 1] if short in SHIFTED else WANTED + MORE:
             svg = drawing(icons, names_in(short, name))
             if svg is None:
                 absent.append(name)
