@@ -130,6 +130,7 @@ def test_reinforcement_draws_judges_learns_and_exports(taught: tuple[Path, list[
     made = reinforce(policy, lines.append)
     assert [line["step"] for line in lines] == [1, 2] and all(0 <= line["said_s"] <= 1 for line in lines)
     assert lines[0]["left_s"] >= lines[1]["left_s"] == 0
+    assert lines[0]["tokens_s"] > 0 and lines[0]["memory_mb"] > 100
     assert lines[0]["informative"] > 0 and (made / "model.safetensors").is_file()
     once, before = weights_of(made), weights_of(taught[0])
     assert not torch.equal(once[name := "model.language_model.layers.0.mlp.up_proj.weight"], before[name])

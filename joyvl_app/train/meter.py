@@ -22,6 +22,13 @@ def seconds_left(began: float, done: int, left: int) -> int:
     return round(left * (time.perf_counter() - began) / done)
 
 
+def memory_mb(device: torch.device) -> int:
+    """The most that a GPU held, or what this process holds of the host's, in MiB."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device)) >> 20
+    return int(psutil.Process().memory_info().rss) >> 20
+
+
 class Meter:
     """Measures step by step; the time left comes from the steps of this process alone."""
 
@@ -44,15 +51,10 @@ class Meter:
             "video_s": round(sum(len(row.decisions) for row in rows) / took, 1),
             "busy": round(busy / took, 3),
             "left_s": seconds_left(self._began, self._steps, left),
-            "memory_mb": self._memory() >> 20,
+            "memory_mb": memory_mb(self._device),
         }
         peak = self._peak()
         return figures | ({"utilisation": round(self._operations(rows) / took / peak, 3)} if peak else {})
-
-    def _memory(self) -> int:
-        if self._device.type == "cuda":
-            return int(torch.cuda.max_memory_allocated(self._device))
-        return int(psutil.Process().memory_info().rss)
 
     def _peak(self) -> float:
         if self._device.type != "cuda":

@@ -24,7 +24,7 @@ from joyvl_app.train.encoding import Encoder, Row
 from joyvl_app.train.episodes import episode
 from joyvl_app.train.loading import load_encoder, load_model
 from joyvl_app.train.loop import Run
-from joyvl_app.train.meter import seconds_left
+from joyvl_app.train.meter import memory_mb, seconds_left
 from joyvl_app.train.packing import ATTENTION, Pack, logits_of, prepare
 from joyvl_app.train.rollouts import Rollout, roll_out
 from joyvl_app.train.sft import Curve, Plan, Told, open_run
@@ -93,7 +93,7 @@ class PolicyRun(Run):
 
     def improve(self) -> dict[str, Any]:
         """One step: draw, judge, learn; a line for the curve."""
-        policy = self._policy
+        policy, began, tokens = self._policy, time.perf_counter(), self.progress.tokens
         number = policy.plan.seed + self.progress.item
         rng = np.random.default_rng((9, number))
         windows = [window_of(episode("train", number + n), rng) for n in range(policy.windows)]
@@ -105,7 +105,13 @@ class PolicyRun(Run):
         rows = [row for group in told for row in group]
         loss = self.step(rows) if rows else self.pass_over()
         self.progress.item += policy.windows
-        return self.line(loss) | _summary(windows, groups) | {"informative": sum(map(bool, told)) / len(told)}
+        figures = {
+            "informative": sum(map(bool, told)) / len(told),
+            # learned from, though most of the time goes into drawing
+            "tokens_s": round((self.progress.tokens - tokens) / (time.perf_counter() - began)),
+            "memory_mb": memory_mb(self.accelerator.device),
+        }
+        return self.line(loss) | _summary(windows, groups) | figures
 
     def amount(self, pack: Pack) -> float:
         return float(pack.weights.numel())
