@@ -21,7 +21,10 @@ LENGTHS, GLIMPSES, _TIMED = (24, 49), 12, (30, 61)  # seconds of an episode, and
 # What is trained on is mostly shorter, so that more is asked, and now and then as long as a whole chunk.
 _TRAINED = {(18, 33): 0.80, (33, 61): 0.15, (61, 101): 0.05}
 _NAMES = tuple(FAMILIES)
-_EMPTY: Image = np.full((64, 64, 3), 128, np.uint8)  # as small as the small model takes them: four vision tokens
+# As small as the small model takes them: four vision tokens. Most of them put the next second as far away as a usual picture
+# does, which is four tokens wide; the others keep it from counting tokens instead of reading the time.
+_SHAPES = ((32, 128), (32, 128), (32, 128), (32, 160), (64, 64))
+_EMPTY: tuple[Image, ...] = tuple(np.full((*shape, 3), 128, np.uint8) for shape in _SHAPES)
 
 
 def _shares(kind: Kind) -> NDArray[np.float64]:
@@ -45,7 +48,7 @@ class Episode:
     def pictures(self) -> list[Image]:
         """One for each second; the same empty one where nothing is to be seen, which is looked at once."""
         if self.talk.family == TIMERS:
-            return [_EMPTY] * self.talk.seconds
+            return [_EMPTY[self.play.seed % len(_EMPTY)]] * self.talk.seconds
         return list(looks(self.play, range(self.talk.seconds)))
 
 
