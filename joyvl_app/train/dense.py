@@ -115,16 +115,16 @@ def _watchword(stage: Stage) -> _Watch:
     rng = stage.rng
     one = pick(stage)
     kind = rng.random()
-    if kind < 0.45:
+    if kind < 0.36:
         return _Watch(w.one_of(rng, w.ALERT, x=one), (one,))
-    if kind < 0.6:
+    if kind < 0.46:
         other = pick(stage, (one,))
         return _Watch(w.one_of(rng, w.EITHER, x=one, y=other), (one, other))
-    if kind < 0.70:
+    if kind < 0.56:
         return _Watch(w.one_of(rng, w.COUNT, x=one), (one,), "number")
-    if kind < 0.82:
+    if kind < 0.74:
         return _Watch(w.one_of(rng, w.GONE, x=one), (one,), "leaving")
-    if kind < 0.90:
+    if kind < 0.79:
         return _Watch(w.one_of(rng, w.GREET), ("person",), "hello")
     digit = str(rng.integers(10))
     return _Watch(w.one_of(rng, w.FIND, x=digit), (digit,))
