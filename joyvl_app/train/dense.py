@@ -90,7 +90,7 @@ def timers(stage: Stage, script: Script) -> None:
     """
     rng, t = stage.rng, int(stage.rng.integers(0, 4))
     while True:
-        seconds = int(rng.integers(2, 11) if rng.random() < 0.4 else rng.integers(11, 21))  # as much time for the long ones
+        seconds = int(rng.integers(2, 11) if rng.random() < 0.4 else rng.integers(11, 21))  # long ones are harder
         fit = (stage.seconds - 2 - t) // seconds
         if fit < 1:
             return
