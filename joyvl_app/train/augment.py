@@ -10,7 +10,7 @@ import numpy as np
 from joyvl_app.domain import Image
 from joyvl_app.evals.render.film import sensor_noise
 from joyvl_app.train.episodes import Episode
-from joyvl_app.train.families import SEE, TIMERS
+from joyvl_app.train.families import SEE
 
 _CAMERAS = 7  # keeps their random numbers apart from the screenplay's
 _UNTOUCHED, _BLURRED = 0.4, 0.3  # shares of the cameras
@@ -22,7 +22,7 @@ _NOISES = 4  # fields of noise of a camera that takes many pictures
 
 def filmed(made: Episode) -> list[Image]:
     """A picture for each second of an episode, as a camera shows it that is the episode's own (in glimpses: each picture's)."""
-    if made.talk.family == TIMERS:
+    if made.empty:
         return made.pictures()
     return through_cameras(made.pictures(), np.random.default_rng((made.play.seed, _CAMERAS)), each=made.talk.family == SEE)
 

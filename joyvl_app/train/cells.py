@@ -6,8 +6,8 @@ of the tied language head on it; then a language model only has to pass on what 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,14 +53,14 @@ def _area(box: Sequence[float]) -> float:
     return (box[2] - box[0]) * (box[3] - box[1])
 
 
-def tokens_of(names: Sequence[str | None], tokenizer: Any) -> NDArray[np.int64]:
+def tokens_of(names: Sequence[str | None], encode: Callable[[str], Sequence[int]]) -> NDArray[np.int64]:
     """The word of each cell as the token that an answer would use; IGNORED where it is unclear."""
-    return np.array([IGNORED if name is None else _word(name, tokenizer) for name in names], np.int64)
+    return np.array([IGNORED if name is None else _word(name, encode) for name in names], np.int64)
 
 
-def _word(name: str, tokenizer: Any) -> int:
+def _word(name: str, encode: Callable[[str], Sequence[int]]) -> int:
     text = name if name.isdigit() else f" {name}" if name else NOTHING
-    return int(tokenizer.encode(text, add_special_tokens=False)[0])
+    return encode(text)[0]
 
 
 def cell_loss(embeddings: Tensor, head: Tensor, targets: Tensor) -> Tensor:

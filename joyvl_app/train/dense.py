@@ -94,12 +94,21 @@ def timers(stage: Stage, script: Script) -> None:
         fit = (stage.seconds - 2 - t) // seconds
         if fit < 1:
             return
-        beat = seconds <= _LONGEST_BEAT and rng.random() < 0.4
-        script.ask(float(t), w.one_of(rng, w.EVERY if beat else w.REMIND, n=seconds))
-        rings = min(fit, int(rng.integers(1, 5))) if beat else 1
-        for ring in range(1, rings + 1):
-            script.say(float(t + ring * seconds), *((w.GO, "go") if beat else (w.OVER.format(n=seconds), "over")))
+        rings = 1
+        if seconds <= _LONGEST_BEAT and rng.random() < 0.4:
+            script.ask(float(t), w.one_of(rng, w.EVERY, n=seconds))
+            rings = min(fit, int(rng.integers(1, 5)))
+            for ring in range(1, rings + 1):
+                script.say(float(t + ring * seconds), w.GO, "go")
+        else:
+            remind(stage, script, float(t), seconds)
         t += rings * seconds + int(rng.integers(1, min(4, seconds)))  # before a beat would ring again
+
+
+def remind(stage: Stage, script: Script, t: float, seconds: int) -> None:
+    """A timer that is set at `t`, and rings."""
+    script.ask(t, w.one_of(stage.rng, w.REMIND, n=seconds))
+    script.say(t + seconds, w.OVER.format(n=seconds), "over")
 
 
 @dataclass(frozen=True)

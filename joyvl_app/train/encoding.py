@@ -64,7 +64,6 @@ class Encoder:
 
     def __init__(self, tokenizer: Any, framing: Framing, image_token: int, side: int, fit: Any, system: str = "") -> None:
         self._encode = lru_cache(maxsize=4_096)(lambda text: tuple(tokenizer.encode(text, add_special_tokens=False)))
-        self._tokenizer = tokenizer
         self._framing, self._image, self._side, self._fit, self._system = framing, image_token, side, fit, system
         self._end = int(tokenizer.eos_token_id)
 
@@ -113,7 +112,7 @@ class Encoder:
     def cells(self, there: Sequence[Presence], row: Row) -> NDArray[np.int64]:
         """What each vision token of each picture looks at, a picture a second from 0 on."""
         grids = [(image.shape[0] // self._side, image.shape[1] // self._side) for image in row.images]
-        return np.stack([tokens_of(names_of(there, float(t), grid), self._tokenizer) for t, grid in enumerate(grids)])
+        return np.stack([tokens_of(names_of(there, float(t), grid), self._encode) for t, grid in enumerate(grids)])
 
     def writing(self) -> Writing:
         """An empty sequence to write turns into."""

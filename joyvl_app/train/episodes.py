@@ -11,13 +11,13 @@ from joyvl_app.domain import Image
 from joyvl_app.evals.cases import Capability, CaseSpec, Expected, Said
 from joyvl_app.evals.render.film import looks
 from joyvl_app.evals.render.screenplay import Screenplay
-from joyvl_app.train.families import FAMILIES, SEE, TIMERS
+from joyvl_app.train.families import FAMILIES
 from joyvl_app.train.script import Script
 from joyvl_app.train.staging import Presence, Stage
 from joyvl_app.train.talks import Line, Talk
 from joyvl_app.train.worlds import WORLDS, Kind
 
-LENGTHS, GLIMPSES, _TIMED = (24, 49), 12, (30, 61)  # seconds of an episode, and of one of those families
+LENGTHS = (24, 49)  # seconds of an episode
 # What is trained on is mostly shorter, so that more is asked, and now and then as long as a whole chunk.
 _TRAINED = {(18, 33): 0.80, (33, 61): 0.15, (61, 101): 0.05}
 _NAMES = tuple(FAMILIES)
@@ -45,9 +45,14 @@ class Episode:
     case: CaseSpec
     there: tuple[Presence, ...]
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is shown in it that matters."""
+        return FAMILIES[self.talk.family].empty
+
     def pictures(self) -> list[Image]:
         """One for each second; the same empty one where nothing is to be seen, which is looked at once."""
-        if self.talk.family == TIMERS:
+        if self.empty:
             return [_EMPTY[self.play.seed % len(_EMPTY)]] * self.talk.seconds
         return list(looks(self.play, range(self.talk.seconds)))
 
@@ -69,10 +74,8 @@ def episode(kind: Kind, seed: int, family: str | None = None) -> Episode:
 
 
 def _length(rng: np.random.Generator, kind: Kind, family: str) -> int:
-    if family == SEE:
-        return GLIMPSES
-    if family == TIMERS:
-        return int(rng.integers(*_TIMED))
+    if own := FAMILIES[family].seconds:
+        return int(rng.integers(*own))
     if kind != "train":
         return int(rng.integers(*LENGTHS))
     lengths = list(_TRAINED)

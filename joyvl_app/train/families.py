@@ -9,7 +9,7 @@ from joyvl_app.dialect.tokens import DELEGATION
 from joyvl_app.errors import BadInput
 from joyvl_app.evals.cases import Capability
 from joyvl_app.train import wording as w
-from joyvl_app.train.dense import ask_now, flash, glimpses, timers
+from joyvl_app.train.dense import ask_now, flash, glimpses, remind, timers
 from joyvl_app.train.script import Script, pick
 from joyvl_app.train.staging import Presence, Stage
 from joyvl_app.train.talks import Line
@@ -117,12 +117,10 @@ def _remind(stage: Stage, script: Script) -> None:
         seconds = int(rng.integers(2, 10) if often else rng.integers(3, 21))
         if t + seconds > stage.seconds - 2:
             break
-        script.ask(t, w.one_of(rng, w.REMIND, n=seconds))
-        script.say(t + seconds, w.OVER.format(n=seconds), "over")
+        remind(stage, script, t, seconds)
         t += seconds + int(rng.integers(1, 3) if often else rng.integers(2, 6))
     if not script.questions:
-        script.ask(0.0, w.one_of(rng, w.REMIND, n=5))
-        script.say(5.0, w.OVER.format(n=5), "over")
+        remind(stage, script, 0.0, 5)
 
 
 def _every(stage: Stage, script: Script) -> None:
@@ -193,12 +191,17 @@ def _quiet(stage: Stage, script: Script) -> None:
 
 @dataclass(frozen=True)
 class Family:
-    """`share` of the episodes of all worlds, `trained` of those that are trained on besides."""
+    """`share` of the episodes of all worlds, `trained` of those that are trained on besides. Some have a length of their own
+    (`seconds`, from the first to below the last), show nothing that matters (`empty`), or begin with the session (`timed`).
+    """
 
     write: Callable[[Stage, Script], None]
     capability: Capability
     share: float
     trained: float = 0.0
+    seconds: tuple[int, int] | None = None
+    empty: bool = False
+    timed: bool = False
 
 
 FAMILIES: dict[str, Family] = {
@@ -209,16 +212,16 @@ FAMILIES: dict[str, Family] = {
     "count": Family(_count, "counting", 0.12),
     "read": Family(_read, "reading", 0.08),
     "find": Family(_find, "reading", 0.05, trained=0.1),
-    "remind": Family(_remind, "time", 0.10, trained=0.05),
-    "every": Family(_every, "time", 0.06),
+    "remind": Family(_remind, "time", 0.10, trained=0.05, timed=True),
+    "every": Family(_every, "time", 0.06, timed=True),
     "comment": Family(_comment, "commentary", 0.07),
     "memory": Family(_memory, "memory", 0.06),
     "now": Family(_now, "memory", 0.03),
     "delegate": Family(_delegate, "delegation", 0.05),
     "quiet": Family(_quiet, "monitoring", 0.03, trained=0.15),
     "flash": Family(flash, "monitoring", 0.0, trained=1.0),
-    TIMERS: Family(timers, "time", 0.0, trained=0.25),
-    SEE: Family(glimpses, "memory", 0.0, trained=0.3),
+    TIMERS: Family(timers, "time", 0.0, trained=0.25, seconds=(30, 61), empty=True, timed=True),
+    SEE: Family(glimpses, "memory", 0.0, trained=0.3, seconds=(12, 13), timed=True),
 }
 
 

@@ -19,7 +19,7 @@ from joyvl_app.train.augment import filmed
 from joyvl_app.train.cells import IGNORED
 from joyvl_app.train.encoding import Encoder, Row
 from joyvl_app.train.episodes import Episode, episode
-from joyvl_app.train.families import SEE, TIMERS
+from joyvl_app.train.families import FAMILIES
 from joyvl_app.train.loss import Weights
 from joyvl_app.train.past import MOST_SECONDS, imagined
 from joyvl_app.train.talks import Talk
@@ -82,12 +82,12 @@ class Rendered:
     def _cells(self, made: Episode, row: Row) -> NDArray[np.int64]:
         """Where nothing is shown there is nothing to learn of seeing."""
         cells = self._encoder.cells(made.there, row)
-        return np.full_like(cells, IGNORED) if made.talk.family == TIMERS else cells
+        return np.full_like(cells, IGNORED) if made.empty else cells
 
 
 def _start(family: str, seed: int) -> float:
     """When an episode begins: some play in a later chunk, but not those that must know when they were asked."""
-    if family in ("every", "remind", TIMERS, SEE) or (seed * 2_654_435_761 % 1_000) / 1_000 >= _LATER:
+    if FAMILIES[family].timed or (seed * 2_654_435_761 % 1_000) / 1_000 >= _LATER:
         return 0.0
     return float(MOST_SECONDS * (1 + seed % _LATEST))
 

@@ -4,7 +4,7 @@ sizes and noise it has never seen. The evaluation suite's photographs of the tes
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Literal
 
@@ -95,20 +95,20 @@ def _drawings(sets: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(path for path in paths if (TRAIN / "pictures" / f"{path}.webp").is_file())
 
 
-_SETS = ("noto", "noto1", "twemoji", "emojione", "fx", "streamline")
-_TRAINED = {
-    "sets": _SETS,
-    "strangers": STRANGERS,
-    "split": "dev",
-    "backdrops": ("mountain", "rocket", "tomatoes"),
-    "fonts": (None, "sans", "serif", "mono"),
-    "sizes": (0.38, 0.85),
-    "noise": (0.0, 8.0),
-    "hue": 20,
-}
+_HELDOUT = World(
+    2,
+    sets=("noto", "noto1", "twemoji", "emojione", "fx", "streamline"),
+    strangers=STRANGERS,
+    split="dev",
+    backdrops=("mountain", "rocket", "tomatoes"),
+    fonts=(None, "sans", "serif", "mono"),
+    sizes=(0.38, 0.85),
+    noise=(0.0, 8.0),
+    hue=20,
+)
 WORLDS: dict[Kind, World] = {
-    "train": World(1, **_TRAINED | {"sets": (*_SETS, "openmoji", "emojione1")}, varied=True),  # type: ignore[arg-type]
-    "heldout": World(2, **_TRAINED),  # type: ignore[arg-type]
+    "train": replace(_HELDOUT, number=1, sets=(*_HELDOUT.sets, "openmoji", "emojione1"), varied=True),
+    "heldout": _HELDOUT,
     "shifted": World(
         3,
         sets=("fluent", "flat"),
