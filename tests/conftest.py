@@ -7,9 +7,8 @@ import os
 from joyvl_app.bench.served import CHROMIUM
 from tests.databases import url
 from tests.rating import house
-from tests.training import encoder, micro, taught
 
-__all__ = ["encoder", "house", "micro", "taught", "url"]  # fixtures of all tests
+__all__ = ["house", "url"]  # fixtures of all tests
 
 collect_ignore = (
     []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,12 +19,18 @@ NANO = ROOT / "assets" / "models" / "joyvl-nano"
 SEEDS = (900_000, 900_001, 900_002)  # alerts whose instruction is there from the start
 
 
-def test_the_shipped_model_speaks_at_the_right_second(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def greedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Settings of their own: nothing is left to chance."""
     monkeypatch.setenv("JOYVL_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("JOYVL_TEMPERATURE", "0")
     load_settings.cache_clear()
+    yield
+    load_settings.cache_clear()
+
+
+@pytest.mark.usefixtures("greedy")
+def test_the_shipped_model_speaks_at_the_right_second(tmp_path: Path) -> None:
     render("heldout", SEEDS, "alert", tmp_path, 1, lambda name: None)
     suite = load_suite([tmp_path / "cases"], tmp_path / "cache")
     counted: list[Counts] = []
@@ -33,6 +40,5 @@ def test_the_shipped_model_speaks_at_the_right_second(
         watched = ["watch", str(suite.clips[case.clip].path), "--decider", "vlm", "--model", str(NANO), "--pace", "fast"]
         assert main([*watched, "--instruction", case.spec.instruction, "--events", str(log)]) == 0
         counted.append(count(case, read_run(read_log(log))).counts)
-    load_settings.cache_clear()
     total = Counts.total(counted)
     assert total.events >= 4 and total.hits >= 0.7 * total.events and total.turns <= total.hits + 1

@@ -31,6 +31,8 @@ from tests.servers import free_port
 from tests.support import ROOT
 from tests.training import accelerator, plan, quietly, weights_of
 
+pytest_plugins = ("tests.micro",)  # the micro model, made once for all of its tests
+
 
 def test_a_resumed_run_equals_an_uninterrupted_one(micro: Path, tmp_path: Path) -> None:
     whole = train(plan(micro, tmp_path / "whole"), quietly)

@@ -29,6 +29,8 @@ from joyvl_app.train.talks import Line, Talk
 from joyvl_app.train.windows import Window, reward_of, window_of
 from tests.training import CPU, accelerator, images_of, quietly, rows_of, weights_of
 
+pytest_plugins = ("tests.micro",)  # the micro model, made once for all of its tests
+
 
 def alert_window() -> Window:
     made = next(e for seed in range(50) if (e := episode("train", seed, "alert")).talk.responses and e.talk.responses[0].t > 8)

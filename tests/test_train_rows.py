@@ -29,6 +29,8 @@ from joyvl_app.train.talks import Line, Talk, moments_of
 from tests.support import settings
 from tests.training import CPU, images_of, rows_of
 
+pytest_plugins = ("tests.micro",)  # the micro model, made once for all of its tests
+
 
 def test_the_loss_equals_an_example_worked_by_hand() -> None:
     """Three tokens foreseen with 1/2, 1/4 and 3/4, weighing 0.5, 2 and 1: (0.5 ln 2 + 2 ln 4 + ln 4/3) / 3.5."""
