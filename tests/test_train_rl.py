@@ -17,7 +17,7 @@ from joyvl_app.deciders.vlm.checkpoint import Placement, load
 from joyvl_app.deciders.vlm.engine import Engine
 from joyvl_app.dialect.tokens import RESPONSE, SILENCE
 from joyvl_app.evals.render.film import looks
-from joyvl_app.train.encoding import Encoder
+from joyvl_app.train.encoding import Encoder, Row
 from joyvl_app.train.episodes import episode
 from joyvl_app.train.loop import Schedule
 from joyvl_app.train.loss import Weights
@@ -83,9 +83,17 @@ def test_the_right_turns_are_worth_most() -> None:
 def test_advantages_stand_against_the_group(encoder: Encoder) -> None:
     row = rows_of(encoder, 1)[0]
     group = [Rollout(row, (), worth) for worth in (1.0, 0.0, 0.0, 0.0)]
-    values = [float(made.weights.sum() / row.weights.sum()) for made in advantages(group)]
-    assert values[0] == pytest.approx(3**0.5, rel=1e-3) and values[1:] == pytest.approx([-(3**-0.5)] * 3, rel=1e-3)
-    assert advantages([Rollout(row, (), 0.5)] * 4) == []
+
+    def values(rows: list[Row]) -> list[float]:
+        return [float(made.weights.sum() / row.weights.sum()) for made in rows]
+
+    same = [Rollout(row, (), 0.5)] * 4
+    alone, nothing = advantages([group, same])
+    assert values(alone) == pytest.approx([3**0.5, *[-(3**-0.5)] * 3], rel=1e-3) and nothing == []
+    grave = [replace(rollout, reward=-3 * rollout.reward) for rollout in group]
+    light, heavy = advantages([group, grave])
+    assert values(heavy) == pytest.approx([-3 * value for value in values(light)], rel=1e-3), "what costs more weighs more"
+    assert advantages([same]) == [[]]
 
 
 def test_a_rollout_is_what_was_drawn_behind_the_same_past(encoder: Encoder, taught: tuple[Path, list[dict[str, Any]]]) -> None:
@@ -121,7 +129,7 @@ def test_what_was_worth_more_becomes_likelier(encoder: Encoder, micro: Path, tmp
 
     before = quiet()
     for _ in range(6):
-        run.step(advantages([Rollout(rows[0], (), 0.0), Rollout(rows[1], (), -3.0)]))
+        run.step(advantages([[Rollout(rows[0], (), 0.0), Rollout(rows[1], (), -3.0)]])[0])
     assert quiet() > before + 0.5
 
 

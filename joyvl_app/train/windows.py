@@ -16,10 +16,10 @@ from joyvl_app.evals.metrics import Run, count
 from joyvl_app.train.episodes import Episode
 
 BEFORE, AFTER = 2, 3  # seconds of a window around its response
-_QUIET = 0.3  # share of windows without a response
+_QUIET = 0.5  # share of windows without a response
 _LATE = 0.1  # what a second of delay costs of a hit
 _WRONG = 0.5  # what a turn costs that hit nothing …
-_AGAIN, _ALARM = 0.5, 0.5  # … and what it costs more as a repetition, as a false alarm
+_AGAIN, _ALARM = 0.5, 1.5  # … and what it costs more as a repetition, as a false alarm
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ def reward_of(window: Window, said: Sequence[tuple[float, str]]) -> float:
     """The worth of what was said at which second: hits less their delay, due silence, no repetition, no needless delegation.
 
     The counts are the evaluation's own (metrics.count), of events that can be hit from the first picture on that shows them: who
-    speaks before has guessed. A turn that says nothing expected costs half of what it could have won, a repetition the whole.
+    speaks before has guessed. A turn that says nothing expected costs half of what it could have won, a repetition the whole,
+    a false alarm twice as much: a stream has far more seconds in which one can be raised than its windows show.
     """
     run = Run()
     for t, raw in said:
