@@ -26,7 +26,8 @@ recipe-smoke: .venv/test
 	$(JOYVL) train nano $(SMOKE)/nano --hidden 96 --layers 2 --vision 64 --depth 2
 	$(JOYVL) data stats $(SMOKE)/shards --model $(SMOKE)/nano
 	$(JOYVL) train see --model $(SMOKE)/nano --out $(SMOKE)/see --steps 40 --tokens 2000 --warmup 10
-	$(JOYVL) train sft --model $(SMOKE)/see/model --data $(SMOKE)/shards --out $(SMOKE)/sft --steps 60 --tokens 3000 --rate 2e-3 --warmup 10
+	$(JOYVL) train sft --model $(SMOKE)/see/model --data $(SMOKE)/shards --out $(SMOKE)/sft --steps 60 --tokens 3000 --rate 2e-3 --warmup 10 \
+		--precision bf16 --checkpointing
 	$(JOYVL) train rl --model $(SMOKE)/sft/model --out $(SMOKE)/rl --steps 3 --windows 4 --group 4
 	$(JOYVL) data render --world heldout --clips 4 --out $(SMOKE)/heldout
 	JOYVL_MODEL=$(SMOKE)/rl/model $(JOYVL) eval $(SMOKE)/heldout/cases --decider vlm --no-sweep --jobs 1 --out $(SMOKE)/eval

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import resource
+import shutil
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,10 +19,11 @@ import torch
 from joyvl_app.__main__ import main
 from joyvl_app.errors import BadInput, ProviderFailed
 from joyvl_app.train.encoding import Encoder
+from joyvl_app.train.feeding import Rendered, Spec
 from joyvl_app.train.loading import load_encoder
 from joyvl_app.train.loop import Run, Schedule
 from joyvl_app.train.loss import Weights
-from joyvl_app.train.nano import SYSTEM
+from joyvl_app.train.nano import SYSTEM, write_nano
 from joyvl_app.train.packing import Pack
 from joyvl_app.train.see import see
 from joyvl_app.train.sft import items_of, open_run, train
@@ -34,30 +37,38 @@ from tests.training import accelerator, plan, quietly, weights_of
 pytest_plugins = ("tests.micro",)  # the micro model, made once for all of its tests
 
 
-def test_a_resumed_run_equals_an_uninterrupted_one(micro: Path, tmp_path: Path) -> None:
-    whole = train(plan(micro, tmp_path / "whole"), quietly)
-
-    class Killed(Exception):
-        pass
-
-    def killed_in_step_three(line: dict[str, Any]) -> None:
-        if line["step"] == 3:
-            raise Killed
-
-    with pytest.raises(Killed):
-        train(plan(micro, tmp_path / "torn"), killed_in_step_three)
-    part = tmp_path / "torn" / "state-0000003.part"
+def test_a_run_that_was_killed_and_resumed_equals_an_uninterrupted_one(micro: Path, tmp_path: Path) -> None:
+    """A real kill, with a worker that was ahead of its model; what is left of a state being written counts for nothing."""
+    given = ["train", "sft", "--model", str(micro), "--tokens", "600", "--steps", "30", "--warmup", "2", "--device", "cpu",
+             "--save-every", "5"]  # fmt: skip
+    assert main([*given, "--out", str(tmp_path / "whole"), "--workers", "0"]) == 0
+    curve = tmp_path / "torn" / "curve.jsonl"
+    command = [sys.executable, "-m", "joyvl_app", *given, "--out", str(tmp_path / "torn")]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
+        waits = time.monotonic() + 120
+        while (len(curve.read_text().splitlines()) if curve.exists() else 0) < 7 and time.monotonic() < waits:
+            time.sleep(0.01)
+        process.kill()
+    last = states_in(tmp_path / "torn")[-1]
+    assert last.name < "state-0000030", "it was killed on its way"
+    part = last.with_name("state-0000029.part")
     part.mkdir()
     (part / "progress.json").write_text("{}")
-    lines: list[dict[str, Any]] = []
-    again = train(plan(micro, tmp_path / "torn"), lines.append)
-    assert [line["step"] for line in lines] == [3, 4], "from the last whole state on"
-    one, other = (weights_of(path) for path in (whole, again))
+    assert main([*given, "--out", str(tmp_path / "torn"), "--workers", "0"]) == 0
+    one, other = (weights_of(tmp_path / name / "model") for name in ("whole", "torn"))
     assert all(torch.equal(one[name], other[name]) for name in one)
     curves = [[json.loads(line)["loss"] for line in (tmp_path / name / "curve.jsonl").read_text().splitlines()]
               for name in ("whole", "torn")]  # fmt: skip
-    assert curves[0] == curves[1] and len(curves[0]) == 4
-    assert (whole / "system_prompt.txt").read_text().strip() == SYSTEM
+    assert curves[0] == curves[1] and len(curves[0]) == 30
+    assert (tmp_path / "whole" / "model" / "system_prompt.txt").read_text().strip() == SYSTEM
+
+
+def test_checkpointing_changes_nothing_that_is_learned(micro: Path, tmp_path: Path) -> None:
+    plain, checked = (
+        weights_of(train(plan(micro, tmp_path / str(checkpointing), 2, checkpointing=checkpointing), quietly))
+        for checkpointing in (False, True)
+    )
+    assert all(torch.allclose(plain[name], checked[name], atol=1e-6) for name in plain)
 
 
 def test_what_is_learned_is_less_surprising(taught: tuple[Path, list[dict[str, Any]]]) -> None:
@@ -204,7 +215,9 @@ def test_clips_of_no_use_are_named_and_passed_over(encoder: Encoder, micro: Path
 
 
 def test_two_processes_learn_what_one_learns(micro: Path, tmp_path: Path) -> None:
-    """Eight clips of one length: a step of four is a step of two by two. Stopped after two steps and resumed."""
+    """Eight clips of one length: a step of four is a step of two by two. Stopped after two steps and resumed. And two episodes
+    whose seconds share a picture, which one process looks at once.
+    """
     frames = [jpeg(np.full((96, 128, 3), 30 * n, np.uint8)) for n in range(6)]
     said = [(Line(n % 5, "One."),) for n in range(8)]
     talks = [Talk(f"clip-{n}", "alert", 6, (Line(0, "Count each cat."),), line) for n, line in enumerate(said)]
@@ -225,13 +238,37 @@ def test_two_processes_learn_what_one_learns(micro: Path, tmp_path: Path) -> Non
     one, two = (weights_of(tmp_path / name / "model") for name in ("one", "two"))
     assert all(torch.allclose(one[name], two[name], atol=1e-4) for name in one)
     noted = json.loads((states_in(tmp_path / "two")[-1] / "progress.json").read_text())
-    assert noted["items"] == [16, 17], "each process goes on behind its own clips"
+    assert noted["item"] == [16, 17], "each process goes on behind its own clips"
+    given = ["train", "sft", "--model", str(micro), "--family", "timers", "--workers", "0", "--device", "cpu", "--steps", "1"]
+    tokens = Rendered(Spec(str(micro), Weights()), family="timers").fetch(0)[0].tokens
+    assert main([*given, "--tokens", str(tokens + 1), "--out", str(tmp_path / "three")]) == 0
+    done = subprocess.run(
+        [*launch, *given, "--tokens", "2", "--out", str(tmp_path / "four")], cwd=ROOT, capture_output=True, text=True, timeout=150
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    lines = [json.loads((tmp_path / name / "curve.jsonl").read_text()) for name in ("three", "four")]
+    assert lines[0]["loss"] == pytest.approx(lines[1]["loss"], rel=1e-4)
 
 
 def test_a_folder_belongs_to_one_plan(micro: Path, tmp_path: Path) -> None:
-    open_run(plan(micro, tmp_path / "a"), accelerator())
+    light = plan(micro, tmp_path / "a", weights=Weights(silence=0.1))
+    open_run(light, accelerator())
+    open_run(plan(micro, tmp_path / "a"), accelerator())[0].save()  # nothing had been learned from the other
     with pytest.raises(BadInput, match="another weights"):
-        open_run(plan(micro, tmp_path / "a", weights=Weights(silence=0.1)), accelerator())
+        open_run(light, accelerator())
+    other = write_nano(tmp_path / "m", hidden=96, layers=2, vision=32, depth=2)
+    open_run(plan(other, tmp_path / "b"), accelerator())[0].save()
+    shutil.rmtree(other)
+    write_nano(other, hidden=96, layers=2, vision=32, depth=2, seed=2)
+    with pytest.raises(BadInput, match="another model"):
+        open_run(plan(other, tmp_path / "b"), accelerator())
+
+
+def test_a_torn_shard_is_told_before_the_folder_is_taken(micro: Path, tmp_path: Path) -> None:
+    (tmp_path / "shard-00000.parquet").write_bytes(b"PAR1")
+    with pytest.raises(BadInput, match="is torn"):
+        train(replace(plan(micro, tmp_path / "a"), data=tmp_path), quietly)
+    assert not (tmp_path / "a").exists()
 
 
 @pytest.mark.parametrize(
@@ -246,6 +283,8 @@ def test_a_folder_belongs_to_one_plan(micro: Path, tmp_path: Path) -> None:
         ),
         (["sft", "--model", "{absent}", "--out", "{new}", "--steps", "1"], "There is no folder"),
         (["sft", "--model", "{there}", "--out", "{new}", "--steps", "1", "--data", "{empty}"], "There are no shards"),
+        (["sft", "--model", "{there}", "--out", "{new}", "--steps", "1", "--seed", "5000000000"], "--seed must be below"),
+        (["rl", "--model", "{there}", "--out", "{new}", "--steps", "1", "--group", "1"], "--group must be at least 2"),
         (["sft", "--model", "{there}", "--out", "{new}", "--steps", "1", "--family", "clocks"], "There is no family 'clocks'"),
         (["sft", "--model", "{there}", "--out", "{new}", "--steps", "1", "--family", "see", "--data", "{empty}"], "leave it or"),
     ],

@@ -32,6 +32,7 @@ from joyvl_app.train.episodes import episode
 from joyvl_app.train.families import FAMILIES, SEE, TIMERS
 from joyvl_app.train.shards import Clip, read_clip, shard_size, shards_in, write_shard
 from joyvl_app.train.talks import Line, Talk, check_talk, moments_of, seconds_of
+from joyvl_app.train.wording import SEEN, article
 from joyvl_app.train.worlds import CLASSES, WORLDS
 from tests.support import GREY, write_clip
 
@@ -54,7 +55,7 @@ def test_times_between_seconds_fall_where_they_can_be_known() -> None:
     assert isinstance(seconds[4].decision, Respond), "and never answered before"
 
 
-@pytest.mark.parametrize("t, second", [(7.0, 7), (7.05, 7), (7.1, 8), (7.9, 8), (9.9, 9)])
+@pytest.mark.parametrize("t, second", [(7.0, 7), (7.05, 7), (7.1, 8), (7.9, 8), (8.9, 9), (9.04, 9)])
 def test_a_response_stands_on_the_first_second_whose_picture_can_show_why(t: float, second: int) -> None:
     said = [
         n for n, pair in enumerate(seconds_of(talk(responses=(Line(t, "It is red."),)))) if isinstance(pair.decision, Respond)
@@ -236,27 +237,74 @@ def test_conversion_keeps_what_is_of_use_and_says_why_the_rest_is_not(annotated:
 
 def test_a_stopped_conversion_goes_on_and_mends_what_was_torn(annotated: Path, tmp_path: Path) -> None:
     out = tmp_path / "shards"
-    converted(annotated, out)
+    before = converted(annotated, out)
     first, *_, last = shards_in(out)
     kept = first.stat().st_mtime_ns
     last.write_bytes(last.read_bytes()[:100])
     shards._opened.cache_clear()
     with pytest.raises(BadInput, match="torn"):
         shard_size(last)
-    converted(annotated, out)
+    assert sorted(converted(annotated, out), key=repr) == sorted(before, key=repr), "rejections are told again"
     shards._opened.cache_clear()
     assert shard_size(last) == 1 and shard_size(first) == 3 and first.stat().st_mtime_ns == kept
-    with pytest.raises(BadInput, match="another conversion"):
+    with pytest.raises(BadInput, match="another per_shard"):
         convert(Conversion(annotated, tmp_path, out, per_shard=2), 1, lambda outcome: None)
+    with pytest.raises(BadInput, match="another annotations"):
+        convert(Conversion(tmp_path / "more.json", tmp_path, out, per_shard=3), 1, lambda outcome: None)
+
+
+def test_shards_outlive_their_videos_and_are_made_again_of_new_ones(annotated: Path, tmp_path: Path) -> None:
+    out = tmp_path / "shards"
+    before = sum(outcome.clips for outcome in converted(annotated, out))
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / name).rename(tmp_path / f"away-{name}")
+    assert sum(outcome.clips for outcome in converted(annotated, out)) == before, "they are not looked for again"
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / f"away-{name}").rename(tmp_path / name)
+    write_clip(tmp_path / "gone.mp4", [GREY] * 16, fps=4)
+    assert sum(outcome.clips for outcome in converted(annotated, out)) == before + 1
+    with pytest.raises(BadInput, match="no folder"):
+        convert(Conversion(annotated, tmp_path / "nowhere", out, per_shard=3), 1, lambda outcome: None)
+
+
+def test_what_is_said_after_the_last_whole_second_has_a_picture(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4", [GREY] * 15, fps=4)
+    assert [len(frames_of(path, 10_000, last)) for last in (3.0, 3.04, 3.5, 3.75, 4.0, 9.0)] == [4, 4, 5, 5, 4, 4]
+
+
+def test_a_chunk_is_read_alone(tmp_path: Path) -> None:
+    frames = tuple(bytes([n]) for n in range(250))
+    long, short = Talk("a", "alert", 250, (Line(0, "?"),), (Line(2, "!"),)), talk()
+    write_shard(tmp_path / "shard-00000.parquet", [Clip(short, frames[:10]), Clip(long, frames), Clip(short, frames[:10])])
+    path = tmp_path / "shard-00000.parquet"
+    assert shard_size(path) == 3 and read_clip(path, 1).frames == frames
+    assert [chunk for _, place, chunk in shards.chunks_in(tmp_path) if place == 1] == [0, 1, 2]
+    for chunk, (first, last) in enumerate([(0, 100), (0, 200), (100, 250)]):
+        read = read_clip(path, 1, chunk)
+        assert read.talk == long and [n for n, frame in enumerate(read.frames) if frame] == list(range(first, last))
+        assert len(read.images()) == 250 and read.frames[first:last] == frames[first:last]
+
+
+def test_damaged_pages_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "shard-00000.parquet"
+    write_shard(path, [Clip(talk(), tuple(np.random.default_rng(n).bytes(1_000) for n in range(10)))] * 2)
+    whole = path.read_bytes()
+    flipped = bytearray(whole)
+    flipped[len(whole) // 4] ^= 1
+    path.write_bytes(flipped)
+    shards._opened.cache_clear()
+    with pytest.raises(BadInput, match="clip 1: it is damaged"):
+        read_clip(path, 0)
+    assert read_clip(path, 1).talk == talk()
 
 
 def test_the_label_at_a_second_can_be_seen_in_its_picture() -> None:
     """What a rendered response tells has fully come by the second that it is put on, and not a whole second before."""
     for seed in range(60):
         made = episode("train", seed, "alert")
-        arrivals = [presence.since for presence in made.there]
+        arrivals = [(article(SEEN.format(x=presence.thing)), presence.since) for presence in made.there]
         for line in made.talk.responses:
-            assert any(line.t - 1 < since <= line.t for since in arrivals)
+            assert any(line.t - 1 < since <= line.t and text == line.text for text, since in arrivals)
 
 
 def test_a_full_disk_leaves_no_half_shard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

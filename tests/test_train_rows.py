@@ -53,9 +53,9 @@ def test_each_token_of_a_row_has_its_weight(encoder: Encoder, micro: Path) -> No
     tokenizer = load(str(micro), Placement("cpu")).tokenizer
     learned = [(tokenizer.decode([t]), round(float(w), 3)) for t, w in zip(row.ids, row.weights, strict=True) if w]
     assert learned == [
-        (SILENCE, 0.2), (SILENCE, 0.2), (SILENCE, 0.6), (SILENCE, 0.6),
+        *[(SILENCE, 0.2), ("<|im_end|>", 0.2)] * 2, *[(SILENCE, 0.6), ("<|im_end|>", 0.6)] * 2,
         (RESPONSE, 3.0), (" One", 1.5), (".", 1.5), ("<|im_end|>", 1.5),
-        (SILENCE, 0.6), (SILENCE, 0.6), (SILENCE, 0.2),
+        *[(SILENCE, 0.6), ("<|im_end|>", 0.6)] * 2, (SILENCE, 0.2), ("<|im_end|>", 0.2),
     ]  # fmt: skip
     assert [int(row.ids[place]) for place in row.decisions].count(tokenizer.convert_tokens_to_ids(SILENCE)) == 7
 

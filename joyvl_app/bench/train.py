@@ -109,10 +109,17 @@ def _padded_loss(model: Any, rows: Sequence[Row], patches: Patches) -> Tensor:
 
 
 def _feeding(base: Path, out: Path) -> dict[str, float]:
-    """The middle of some steps of SFT on rendered episodes with one worker; the first ones wait for it to start."""
+    """Of some steps of SFT on rendered episodes with one worker, but the first ones, which wait for it to start: the share of the
+    whole time that was work, and the median pace.
+    """
     lines: list[dict[str, Any]] = []
     schedule = Schedule(_STEPS, tokens=4_096, warmup=5, save_every=1_000, workers=1)
     train(Plan(str(base), out, schedule=schedule, device="cpu"), lines.append)
-    steady = lines[len(lines) // 5 :]
-    figures = {name: statistics.median(float(line[name]) for line in steady) for name in ("busy", "tokens_s", "video_s")}
+    first = len(lines) // 5
+    steady = lines[first:]
+    took = [
+        (line["tokens"] - before["tokens"]) / line["tokens_s"] for before, line in zip(lines[first - 1 : -1], steady, strict=True)
+    ]
+    figures = {name: statistics.median(float(line[name]) for line in steady) for name in ("tokens_s", "video_s")}
+    figures["busy"] = sum(share * line["busy"] for share, line in zip(took, steady, strict=True)) / sum(took)
     return figures | {"memory_mb": max(float(line["memory_mb"]) for line in lines)}

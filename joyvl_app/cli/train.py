@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from joyvl_app.train.sft import Plan
 
 _TELL_EVERY = 10.0  # seconds
+_SEEDS = 1 << 32
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -128,9 +129,13 @@ def _plan(options: argparse.Namespace, steps: dict[str, int], **more: Any) -> Pl
 
 def _check(options: argparse.Namespace) -> None:
     """Raises BadInput when a number makes no sense."""
-    for name in ("steps", "tokens", "pack", "save_every", "group", "windows"):
+    for name in ("steps", "tokens", "pack", "save_every", "windows"):
         if getattr(options, name, 1) < 1:
             raise BadInput(f"--{name.replace('_', '-')} must be at least 1.")
+    if getattr(options, "group", 2) < 2:
+        raise BadInput("--group must be at least 2: what one rollout is worth says nothing.")
+    if options.seed >= _SEEDS:
+        raise BadInput(f"--seed must be below {_SEEDS:,}.")
     for name in ("silence", "near", "onset", "words", "cells", "lora", "kl", "warmup", "workers", "seed"):
         if not 0 <= getattr(options, name, 0) < float("inf"):
             raise BadInput(f"--{name} must be a number, not below 0.")

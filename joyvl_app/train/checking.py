@@ -46,8 +46,8 @@ def look_through(folder: Path, encoder: Encoder | None = None, pictures: bool = 
         for place in range(size):
             try:
                 _take_in(contents, path, place, encoder, pictures)
-            except BadInput as error:
-                contents.faults.append((f"{path.name}, clip {place + 1}", str(error)))
+            except (BadInput, ValueError) as error:  # pictures of a shape that no model takes
+                contents.faults.append((f"{path.name}, clip {place + 1}", str(error)[:200]))
     return contents
 
 

@@ -1,7 +1,8 @@
 """Released annotations and their videos → shards: parallel, resumable, every rejected clip with its reason.
 
 Shard n holds the clips of a fixed stretch of the annotation file, so that a stopped conversion goes on where it was; beside it
-`shard-n.json` says how many clips it holds and which were rejected, and why.
+`shard-n.json` says how many clips it holds, which were rejected, and why, and of which videos it was made: a shard is made again
+when its annotations or one of its videos are others now, not when a video is gone.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from joyvl_app.evals.formats import Annotation
 from joyvl_app.pools import process_pool
 from joyvl_app.sources.video import VideoSource
 from joyvl_app.train.shards import Clip, jpeg, shard_size, write_shard
-from joyvl_app.train.states import alone_in, read_note, write_note
-from joyvl_app.train.talks import Line, Talk, check_talk
+from joyvl_app.train.states import alone_in, claim, write_note
+from joyvl_app.train.talks import SHOWN, Line, Talk, check_talk
 
 _RATE = 8  # pictures a second that are looked at for the one nearest to each whole second
 _MOST_SECONDS = 7_200
@@ -62,30 +63,39 @@ def _make(conversion: Conversion, processes: int, told: Callable[[Outcome], None
     """How many shards the annotations make."""
     torn, number = None, -1
     with process_pool(processes) as pool:
-        waiting: set[Future[Outcome]] = set()
+        waiting: dict[Future[Outcome], int] = {}
         try:
             for number, entries in enumerate(_stretches(conversion)):
                 if isinstance(entries, BadInput):
                     torn = entries
                     break
-                known = _known(conversion, number, _digest(entries))
+                known = _known(conversion, number, entries)
                 if known is not None:
                     told(known)
                     continue
-                waiting.add(pool.submit(_shard, conversion, number, entries))
+                waiting[pool.submit(_shard, conversion, number, entries)] = number
                 if len(waiting) >= 4 * processes:
                     told((done := next(as_completed(waiting))).result())
-                    waiting.remove(done)
+                    del waiting[done]
             for future in as_completed(waiting):
                 told(future.result())
         except BrokenProcessPool as error:
-            raise BadInput("A process that converted was killed, most likely for want of memory; try --jobs 1.") from error
+            raise BadInput(_killed(conversion, sorted(waiting.values()))) from error
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     if torn:
         raise torn
     return number + 1
+
+
+def _killed(conversion: Conversion, numbers: Sequence[int]) -> str:
+    """What to look at when a decoder crashed, or memory ran out."""
+    entries = ", ".join(f"{n * conversion.per_shard + 1} to {(n + 1) * conversion.per_shard}" for n in numbers[:4])
+    return (
+        f"A process that converted was killed, for want of memory (try --jobs 1) or by a video that crashes the decoder, one of "
+        f"the entries {entries}{' …' if len(numbers) > 4 else ''}. With --jobs 1 --per-shard 1 and a new folder it is the first."
+    )
 
 
 def _forget(conversion: Conversion, first: int) -> None:
@@ -97,13 +107,15 @@ def _forget(conversion: Conversion, first: int) -> None:
 
 
 def _claim(conversion: Conversion) -> None:
-    """A folder belongs to one way of converting. Raises BadInput when it holds another's."""
-    wanted = {"videos": str(conversion.videos.resolve()), "pixels": conversion.pixels, "per_shard": conversion.per_shard}
-    note = conversion.out / "conversion.json"
-    present = read_note(note) or wanted
-    if present != wanted:
-        raise BadInput(f"{conversion.out} holds another conversion ({present}); name a new folder.")
-    write_note(note, wanted)
+    """A folder belongs to one file of annotations and one way of converting it. Raises BadInput when it holds another's."""
+    if not conversion.videos.is_dir():
+        raise BadInput(f"There is no folder {conversion.videos} of videos.")
+    wanted = {"annotations": conversion.annotations.resolve(), "videos": conversion.videos.resolve()}
+    claim(
+        conversion.out / "conversion.json",
+        wanted | {"pixels": conversion.pixels, "per_shard": conversion.per_shard},
+        "a conversion",
+    )
 
 
 def _stretches(conversion: Conversion) -> Iterator[list[Any] | BadInput]:
@@ -136,15 +148,28 @@ def _digest(entries: Sequence[Any]) -> str:
     return hashlib.blake2b(json.dumps(entries, sort_keys=True).encode(), digest_size=12).hexdigest()
 
 
-def _known(conversion: Conversion, number: int, digest: str) -> Outcome | None:
-    """What an earlier conversion made of this very stretch, without a rejection; None when there is none, or it is torn."""
+def _stamps(conversion: Conversion, entries: Sequence[Any]) -> list[str]:
+    """Size and time of each entry's video, "" where there is none."""
+    stamps = []
+    for entry in entries:
+        try:
+            found = (conversion.videos / entry["video_path"]).stat()
+            stamps.append(f"{found.st_size} {found.st_mtime_ns}")
+        except (OSError, ValueError, TypeError, KeyError):
+            stamps.append("")
+    return stamps
+
+
+def _known(conversion: Conversion, number: int, entries: Sequence[Any]) -> Outcome | None:
+    """What an earlier conversion made of this very stretch and its videos; None when there is none, or it is torn."""
     shard = _path(conversion, number)
     try:
         noted = json.loads(shard.with_suffix(".json").read_text(encoding="utf-8"))
-        if noted["rejected"] or noted["digest"] != digest or shard_size(shard) != noted["clips"]:
+        changed = any(now and now != then for now, then in zip(_stamps(conversion, entries), noted["videos"], strict=True))
+        if changed or noted["digest"] != _digest(entries) or (noted["clips"] and shard_size(shard) != noted["clips"]):
             return None
-        return Outcome(noted["clips"], ())
-    except (OSError, ValueError, KeyError, BadInput):
+        return Outcome(noted["clips"], tuple((name, why) for name, why in noted["rejected"]))
+    except (OSError, ValueError, KeyError, TypeError, BadInput):
         return None
 
 
@@ -154,10 +179,12 @@ def _path(conversion: Conversion, number: int) -> Path:
 
 def _shard(conversion: Conversion, number: int, entries: Sequence[Any]) -> Outcome:
     rejected: list[tuple[str, str]] = []
-    path = _path(conversion, number)
-    path.unlink(missing_ok=True)
+    path, stamps = _path(conversion, number), _stamps(conversion, entries)
     clips = write_shard(path, _clips(conversion, number, entries, rejected))
-    write_note(path.with_suffix(".json"), {"clips": clips, "digest": _digest(entries), "rejected": rejected})
+    if not clips:
+        path.unlink(missing_ok=True)
+    noted = {"clips": clips, "digest": _digest(entries), "videos": stamps, "rejected": rejected}
+    write_note(path.with_suffix(".json"), noted)
     return Outcome(clips, tuple(rejected))
 
 
@@ -193,15 +220,10 @@ def _clip(conversion: Conversion, entry: Any, name: str) -> Clip:
         raise BadInput(f"its video {annotation.video_path} lies outside the videos' folder")
     if not video.is_file():
         raise BadInput(f"there is no video {annotation.video_path}")
-    frames = frames_of(video, conversion.pixels)
-    talk = Talk(
-        name,
-        annotation.task_type,
-        len(frames),
-        _lines(annotation.question),
-        _lines(annotation.response),
-        _lines(annotation.result),
-    )
+    lines = [_lines(said) for said in (annotation.question, annotation.response, annotation.result)]
+    last = max(line.t for said in lines for line in said)
+    frames = frames_of(video, conversion.pixels, last)
+    talk = Talk(name, annotation.task_type, len(frames), *lines)
     check_talk(talk)
     return Clip(talk, tuple(frames))
 
@@ -220,8 +242,10 @@ def shown(image: Image, pixels: int) -> Image:
     return fitted(image, _CELL, _CELL * _CELL, pixels)
 
 
-def frames_of(video: Path, pixels: int) -> list[bytes]:
-    """One JPEG for every whole second: the last picture up to it. Raises BadInput when the video cannot be used or has holes."""
+def frames_of(video: Path, pixels: int, last_line: float = 0.0) -> list[bytes]:
+    """One JPEG for every whole second: the last picture up to it, and one more where something is said after the last whole
+    second (`last_line`). Raises BadInput when the video cannot be used or has holes.
+    """
     source = VideoSource(video, _RATE, 1_920)
     frames: list[bytes] = []
     last: Frame | None = None
@@ -239,5 +263,7 @@ def frames_of(video: Path, pixels: int) -> list[bytes]:
     if last is None or (source.seconds or 0.0) - max(last.t, source.end) > _HOLE:
         raise BadInput(f"its pictures end at {last.t if last else 0:.1f} of {source.seconds:.1f} s; it is cut short or damaged")
     if last.t >= len(frames):
+        frames.append(jpeg(shown(last.image, pixels)))
+    if len(frames) - 1 + SHOWN < last_line <= (source.seconds or last.t) + SHOWN:
         frames.append(jpeg(shown(last.image, pixels)))
     return frames

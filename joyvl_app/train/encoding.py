@@ -134,9 +134,9 @@ class Encoder:
 
 
 def _weighed(decision: Decision, near: bool, weights: Weights) -> tuple[float, float]:
-    """Of an answer's first token and of the others."""
+    """Of an answer's first token and of the others, its end included: who serves the model may wait for it."""
     if isinstance(decision, Silence):
-        return (weights.near if near else weights.silence), 0.0
+        return (weights.near if near else weights.silence,) * 2
     return weights.onset, weights.words
 
 

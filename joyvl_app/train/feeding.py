@@ -117,7 +117,12 @@ class Feed:
         made, in_a_row = iter(self._made()), 0
         while True:
             began = time.perf_counter()
-            number, rows, fault = next(made)
+            try:
+                number, rows, fault = next(made)
+            except RuntimeError as error:
+                if "DataLoader worker" not in str(error):
+                    raise
+                raise BadInput("A process that made rows was killed, most likely for want of memory; try --workers 0.") from error
             self.waited += time.perf_counter() - began
             in_a_row = in_a_row + 1 if fault else 0
             if fault:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -95,11 +95,12 @@ class Run:
         feed = Feed(items, self.progress.item or rank, self.schedule.workers, world)
         meter = Meter(self._checkpoint.model, self.accelerator.device)
         for number, rows in grouped(feed, max(1, self.schedule.tokens // world)):
-            began = time.perf_counter()
+            began, seeing = time.perf_counter(), self._seeing_alone
             loss = self.step(rows)
             self.progress.item = number + world
             self.progress.faults += len(feed.faults)
-            figures = meter.measure(rows, time.perf_counter() - began, feed.waited, self.schedule.steps - self.progress.step)
+            took, left = time.perf_counter() - began, self.schedule.steps - self.progress.step
+            figures = meter.measure(rows, took, feed.waited, left, seeing)
             told(self.line(loss) | figures | ({"unusable": feed.faults} if feed.faults else {}))
             feed.waited, feed.faults = 0.0, []
             if self.progress.step % _TRIM_EVERY == 0:
@@ -114,7 +115,8 @@ class Run:
 
     def step(self, rows: Sequence[Row]) -> float:
         """One step over all rows of all processes, each in as many packs as needed; its loss."""
-        parts = [packed(part, self.patches, self.accelerator.device) for part in packs(rows, self.schedule.pack)]
+        once = self.accelerator.num_processes == 1  # what shares a model among processes must see its whole forward pass
+        parts = [packed(part, self.patches, self.accelerator.device, once) for part in packs(rows, self.schedule.pack)]
         amounts = [self.amount(part) for part in parts]
         whole = self._sum(sum(amounts))
         self.progress.tokens += sum(part.tokens for part in parts)
@@ -125,7 +127,7 @@ class Run:
         for turn in range(rounds):  # who has fewer packs goes along with one that weighs nothing
             share = amounts[turn] / whole if turn < len(parts) else 0.0
             quiet = self.accelerator.no_sync(self.model) if turn + 1 < rounds else nullcontext()
-            with quiet, self.accelerator.autocast():
+            with quiet, self.accelerator.autocast(), _memory_told():
                 one = self.loss(parts[min(turn, len(parts) - 1)]) * share
                 self.accelerator.backward(one * self.accelerator.num_processes)  # gradients are averaged over processes
             loss += float(one.detach())
@@ -154,13 +156,17 @@ class Run:
     def loss(self, pack: Pack) -> Tensor:
         if pack.cells is None:
             return weighted_loss(logits_of(self.model, pack, pack.learned), pack.targets, pack.weights)
-        weight, alone = self._cells
         model = self.accelerator.unwrap_model(self.model)
         seen = features(model, pack)
-        cells = weight * cell_loss(torch.cat(seen.pooler_output), model.get_output_embeddings().weight, pack.cells)
-        if self.progress.step < alone * self.schedule.steps:
+        cells = self._cells[0] * cell_loss(torch.cat(seen.pooler_output), model.get_output_embeddings().weight, pack.cells)
+        if self._seeing_alone:
             return cells
         return cells + weighted_loss(logits_of(self.model, pack, pack.learned, seen), pack.targets, pack.weights)
+
+    @property
+    def _seeing_alone(self) -> bool:
+        weight, share = self._cells
+        return weight > 0 and self.progress.step < share * self.schedule.steps
 
     def pass_over(self) -> float:
         """A step that nothing could be learned from."""
@@ -191,7 +197,8 @@ class Run:
 
     def save(self) -> None:
         """Raises BadInput when the disk is full; the state before is then whole."""
-        keep, told = self.accelerator.save_state, asdict(self.progress) | {"items": self._each(self.progress.item)}
+        keep, own = self.accelerator.save_state, {name: self._each(getattr(self.progress, name)) for name in ("item", "faults")}
+        told = asdict(self.progress) | own
         save_state(self.folder, self.progress.step, told, lambda part: keep(part, safe_serialization=False), self.crew)
 
     def resume(self) -> bool:
@@ -214,13 +221,13 @@ class Run:
 
     def _go_on_from(self, noted: dict[str, Any]) -> None:
         """With this run's rate, not the one that the state was made with; each process where it was."""
-        items: list[int] = noted.pop("items")
-        self.progress = Progress(**noted)
+        items, faults = list[int](noted["item"]), list[int](noted["faults"])
         world, rank = self.accelerator.num_processes, self.accelerator.process_index
         if len(items) == world:
-            self.progress.item = items[rank]
+            own = {"item": items[rank], "faults": faults[rank]}
         else:  # other processes than before: behind all that was seen
-            self.progress.item = -(-max(items) // world) * world + rank
+            own = {"item": -(-max(items) // world) * world + rank, "faults": 0 if rank else sum(faults)}
+        self.progress = Progress(**(noted | own))
         self._rates.base_lrs = [self.schedule.rate] * len(self._rates.base_lrs)
         rate = self.schedule.rate * self.schedule.factor(self._rates.last_epoch)
         self._rates._last_lr = [rate] * len(self._rates.base_lrs)
@@ -246,6 +253,18 @@ class Run:
 
         write_folder(target, fill, self.crew)
         return target
+
+
+@contextmanager
+def _memory_told() -> Iterator[None]:
+    """Raises BadInput when a device's memory runs out."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise BadInput(
+            "The device's memory ran out. The same command with a smaller --pack or --checkpointing goes on from the last whole "
+            "state; --lora or --precision bf16 need a new folder."
+        ) from error
 
 
 def crew_of(accelerator: Any) -> Crew:

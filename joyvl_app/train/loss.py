@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Weights:
-    """`silence` weighs a silent second, `near` one within two seconds of a response, `onset` the token that begins a response,
-    `words` all the others of a spoken turn, its end included."""
+    """`silence` weighs a silent second (its token and its end), `near` one within two seconds of a response, `onset` the token
+    that begins a response, `words` all the others of a spoken turn, its end included."""
 
     silence: float = 0.5
     near: float = 1.0

@@ -39,11 +39,10 @@ class Meter:
             for name, weight in model.named_parameters()
         ]
         self._costs = (sum(cost for seeing, cost in costs if not seeing), sum(cost for seeing, cost in costs if seeing))
-        self._patches = model.config.vision_config.spatial_merge_size**2
-        self._image = int(model.config.image_token_id)
+        self._side = int(model.config.vision_config.patch_size)
 
-    def measure(self, rows: Sequence[Row], busy: float, waited: float, left: int) -> dict[str, Any]:
-        """Of a step over `rows` that took `busy` seconds after `waited` seconds without work."""
+    def measure(self, rows: Sequence[Row], busy: float, waited: float, left: int, seeing: bool = False) -> dict[str, Any]:
+        """Of a step over `rows` that took `busy` seconds after `waited` seconds without work, of `seeing` alone or of all."""
         self._steps += 1
         tokens, took = sum(row.tokens for row in rows), busy + waited
         figures = {
@@ -54,7 +53,7 @@ class Meter:
             "memory_mb": memory_mb(self._device),
         }
         peak = self._peak()
-        return figures | ({"utilisation": round(self._operations(rows) / took / peak, 3)} if peak else {})
+        return figures | ({"utilisation": round(self._operations(rows, seeing) / took / peak, 3)} if peak else {})
 
     def _peak(self) -> float:
         if self._device.type != "cuda":
@@ -62,8 +61,11 @@ class Meter:
         name = torch.cuda.get_device_name(self._device)
         return next((peak for part, peak in _PEAKS.items() if re.search(rf"\b{part}\b", name)), 0.0)
 
-    def _operations(self, rows: Sequence[Row]) -> float:
-        """Of the weights alone: attention and a second forward pass (gradient checkpointing) do not count as useful work."""
-        seen = sum(int((row.ids == self._image).sum()) for row in rows) * self._patches
+    def _operations(self, rows: Sequence[Row], seeing: bool) -> float:
+        """Of the weights alone: attention, a second forward pass (gradient checkpointing) and looking again at the same picture
+        do not count as useful work.
+        """
+        pictures = {id(image): image for row in rows for image in row.images}
+        patches = sum(image.shape[0] * image.shape[1] for image in pictures.values()) // self._side**2
         language, vision = self._costs
-        return float(language * sum(row.tokens for row in rows) + vision * seen)
+        return float(vision * patches + (0 if seeing else language * sum(row.tokens for row in rows)))

@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from joyvl_app.deciders.vlm.checkpoint import PROMPT
 from joyvl_app.dialect.tokens import DELEGATION, RESPONSE, SILENCE
 from joyvl_app.train import wording
+from joyvl_app.train.states import write_folder
 from joyvl_app.train.worlds import CLASSES
 
 SYSTEM = "Watch and speak when it is time."
@@ -70,18 +72,24 @@ def _corpus() -> Iterable[str]:
 
 
 def write_nano(folder: Path, *, hidden: int = 192, layers: int = 4, vision: int = 160, depth: int = 4, seed: int = 1) -> Path:
-    """An untrained checkpoint in `folder`, which it returns: `hidden` x `layers` of language, `vision` x `depth` of seeing."""
+    """An untrained checkpoint in `folder`, which it returns: `hidden` x `layers` of language, `vision` x `depth` of seeing.
+    Raises BadInput when it cannot be written.
+    """
     import torch
     from transformers import Qwen2VLImageProcessorPil, Qwen3VLForConditionalGeneration
 
     torch.manual_seed(seed)
     tokenizer = nano_tokenizer()
     model = Qwen3VLForConditionalGeneration(_config(tokenizer, hidden, layers, vision, depth))
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
     size = {"shortest_edge": 64 * 64, "longest_edge": SIDE * SIDE}
-    Qwen2VLImageProcessorPil(size=size, patch_size=16, image_mean=[0.5] * 3, image_std=[0.25] * 3).save_pretrained(folder)
-    (folder / "system_prompt.txt").write_text(SYSTEM + "\n", encoding="utf-8")
+    processor = Qwen2VLImageProcessorPil(size=size, patch_size=16, image_mean=[0.5] * 3, image_std=[0.25] * 3)
+
+    def fill(part: Path) -> None:
+        for made in (model, tokenizer, processor):
+            made.save_pretrained(part)
+        (part / PROMPT).write_text(SYSTEM + "\n", encoding="utf-8")
+
+    write_folder(folder, fill)
     return folder
 
 

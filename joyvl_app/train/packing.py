@@ -73,15 +73,15 @@ def _shared(row: Row, before: Row | None) -> int:
     return row.past if row.goes_on(before) else 0
 
 
-def packed(rows: Sequence[Row], patches: Patches, device: torch.device) -> Pack:
-    """Rows as one sequence on the device."""
+def packed(rows: Sequence[Row], patches: Patches, device: torch.device, once: bool = True) -> Pack:
+    """Rows as one sequence on the device; `once`: what several places show is seen once, outside the model's own forward pass."""
     parts = [(row, _shared(row, before)) for before, row in zip([None, *rows], rows, strict=False)]
     ids = np.concatenate([row.ids[start:] for row, start in parts])
     weights = np.concatenate([row.weights[start:] for row, start in parts])
     places = np.nonzero(weights)[0]
     cells = [torch.from_numpy(row.cells.reshape(-1)) for row in rows if row.cells is not None]
     images = [image for row, start in parts for image in row.images[sum(place < start for place in row.decisions) :]]
-    different = {id(image): image for image in images}
+    different = {id(image): image for image in images} if once else dict(enumerate(images))
     pictures, numbers = patches(list(different.values())), {key: number for number, key in enumerate(different)}
     return Pack(
         torch.from_numpy(ids)[None].to(device),

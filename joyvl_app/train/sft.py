@@ -14,9 +14,8 @@ from joyvl_app.train.feeding import Items, Rendered, Spec
 from joyvl_app.train.loading import add_actions, dtype_of, load_model, system_of
 from joyvl_app.train.loop import Run, Schedule, crew_of
 from joyvl_app.train.loss import Weights
-from joyvl_app.train.shards import shards_in
 from joyvl_app.train.sources import Shards
-from joyvl_app.train.states import Crew, alone_in, read_note, write_folder, write_note, write_whole
+from joyvl_app.train.states import Crew, alone_in, claim, content_of, states_in, write_folder, write_whole
 from joyvl_app.train.worlds import Kind
 
 _TARGETS = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
@@ -48,9 +47,8 @@ class Plan:
 
     def describe(self) -> dict[str, Any]:
         """What must be the same when a run goes on: not how long it is, how large its steps are, or how fast it is made."""
-        told = asdict(self) | {"data": str(self.data or ""), "tokens": self.schedule.tokens}
-        if self.data:
-            told["bytes"] = sum(path.stat().st_size for path in shards_in(self.data))
+        told = asdict(self) | {"tokens": self.schedule.tokens, "model": content_of(Path(self.model).expanduser()) or self.model}
+        told["data"] = content_of(self.data, samples=1) if self.data else ""
         return {name: value for name, value in told.items() if name not in ("out", "schedule", "device", "checkpointing")}
 
 
@@ -67,17 +65,19 @@ def train(plan: Plan, told: Told) -> Path:
     accelerator = Accelerator(cpu=plan.device == "cpu", mixed_precision=plan.precision)
     if accelerator.num_processes > 1 and plan.cells:
         raise BadInput("What vision tokens look at (see, --cells) is learned in one process; start it without accelerate launch.")
-    lead = accelerator.is_main_process
+    lead, items = accelerator.is_main_process, items_of(plan)
     with alone_in(plan.out, lead):
         run, system = open_run(plan, accelerator)
-        curve = Curve(plan.out, run.progress.step) if lead else None
+        name = "curve" if lead else f"unusable-{accelerator.process_index}"  # the others tell of nothing but clips of no use
+        curve = Curve(plan.out, run.progress.step, name)
 
         def tell(line: dict[str, Any]) -> None:
-            if curve:
+            if lead or "unusable" in line:
                 curve.add(line)
+            if lead:
                 told(line)
 
-        run.learn(items_of(plan), tell)
+        run.learn(items, tell)
         made = run.export(plan.out / "model", system)
     accelerator.end_training()  # without it gloo may abort a process that has ended well
     return made
@@ -116,18 +116,8 @@ def items_of(plan: Plan) -> Items:
 
 
 def _claim(plan: Plan) -> None:
-    """A folder belongs to one plan. Raises BadInput when it holds another's."""
-    note = plan.out / "plan.json"
-    wanted = json.loads(json.dumps(plan.describe(), default=str))
-    try:
-        plan.out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadInput(f"Cannot write to {plan.out}: {error.strerror or error}.") from error
-    present = read_note(note) or wanted
-    if present != wanted:
-        changed = sorted(name for name in wanted if present.get(name) != wanted[name])
-        raise BadInput(f"{plan.out} holds a run with another {', '.join(changed)}. Name a new folder, or the old settings.")
-    write_note(note, wanted)
+    """A folder belongs to one plan, from the first state on. Raises BadInput when it holds another's."""
+    claim(plan.out / "plan.json", plan.describe(), "a run", anew=not states_in(plan.out))
 
 
 def _write_parts(checkpoint: Checkpoint, folder: Path, system: str, crew: Crew) -> None:
@@ -163,10 +153,10 @@ def _with_lora(checkpoint: Checkpoint, rank: int) -> Checkpoint:
 
 
 class Curve:
-    """`curve.jsonl`: a line a step; what a resumed run does again is cut off first."""
+    """`curve.jsonl` (or another `name`): a line a step; what a resumed run does again is cut off first."""
 
-    def __init__(self, folder: Path, step: int) -> None:
-        self._path = folder / "curve.jsonl"
+    def __init__(self, folder: Path, step: int, name: str = "curve") -> None:
+        self._path = folder / f"{name}.jsonl"
         if not self._path.exists():
             return
         try:

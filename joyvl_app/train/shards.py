@@ -1,6 +1,7 @@
-"""Clips as Parquet shards: a talk and one JPEG a second each, a clip to a row group, so that any one can be read alone.
+"""Clips as Parquet shards: a talk and one JPEG a second each, a chunk to a row group, so that any one can be read alone.
 
-Columns: id, family, talk (JSON), chunks (how many), frames (list of JPEG). A shard without its footer is torn, and told to be.
+Columns: id, family, talk (JSON), frames (list of JPEG: those of a chunk). The footer's `clips` says how many row groups each clip
+has. A shard without its footer is torn, and told to be; pages have checksums.
 """
 
 from __future__ import annotations
@@ -19,10 +20,13 @@ from PIL import Image as Pillow
 
 from joyvl_app.domain import Image
 from joyvl_app.errors import BadInput
-from joyvl_app.train.talks import Line, Talk, chunks_of
+from joyvl_app.train.past import MOST_SECONDS
+from joyvl_app.train.states import sync
+from joyvl_app.train.talks import Line, Talk
 
 _QUALITY = 92
 _OPEN = 16  # shards kept open
+_TORN = "{path} is torn or no shard; delete it and run data convert again"
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +75,9 @@ def write_shard(path: Path, clips: Iterable[Clip]) -> int:
                 writer.add(clip)
                 written += 1
         if written:
+            sync(part)
             part.replace(path)
+            sync(path.parent)
     except (OSError, ArrowException) as error:
         raise BadInput(
             f"Cannot write {path}: {getattr(error, 'strerror', None) or error}. The shards before it are whole; run it again."
@@ -82,40 +88,53 @@ def write_shard(path: Path, clips: Iterable[Clip]) -> int:
 
 
 class _Writer:
-    """A row group for each clip."""
+    """A row group for each chunk of each clip."""
 
     def __init__(self, path: Path) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         text, many = pa.string(), pa.list_(pa.binary())
-        self._kinds = pa.schema([("id", text), ("family", text), ("talk", text), ("chunks", pa.int32()), ("frames", many)])
-        self._file = pq.ParquetWriter(path, self._kinds, compression="none")
+        self._kinds = pa.schema([("id", text), ("family", text), ("talk", text), ("frames", many)])
+        self._clips: list[int] = []
+        self._file = pq.ParquetWriter(path, self._kinds, compression="none", write_page_checksum=True)
 
     def add(self, clip: Clip) -> None:
         import pyarrow as pa
 
-        talk = clip.talk
-        row = {"id": talk.id, "family": talk.family, "chunks": chunks_of(talk), "frames": list(clip.frames)}
-        row["talk"] = json.dumps(asdict(talk), ensure_ascii=False)
-        self._file.write_table(pa.Table.from_pylist([row], self._kinds))
+        talk, starts = clip.talk, range(0, max(1, len(clip.frames)), MOST_SECONDS)
+        row = {"id": talk.id, "family": talk.family, "talk": json.dumps(asdict(talk), ensure_ascii=False)}
+        for start in starts:
+            frames = list(clip.frames[start : start + MOST_SECONDS])
+            self._file.write_table(pa.Table.from_pylist([row | {"frames": frames}], self._kinds))
+        self._clips.append(len(starts))
 
     def close(self) -> None:
+        self._file.add_key_value_metadata({"clips": json.dumps(self._clips)})
         self._file.close()
 
 
 def shard_size(path: Path) -> int:
     """How many clips it holds. Raises BadInput when it is torn."""
-    return int(_opened(path).num_row_groups)
+    return len(_opened(path)[1])
 
 
-def read_clip(path: Path, place: int) -> Clip:
-    """Raises BadInput when shard or clip is damaged."""
+def read_clip(path: Path, place: int, chunk: int | None = None) -> Clip:
+    """With `chunk` only its frames and those of the one before are read; the others are empty. Raises BadInput when shard or clip
+    is damaged.
+    """
+    file, clips = _opened(path)
+    first = 0 if chunk is None else max(0, chunk - 1)
+    last = clips[place] if chunk is None else min(clips[place], chunk + 1)
+    start = sum(clips[:place])
     try:
-        row = _opened(path).read_row_group(place).to_pylist()[0]
-        return Clip(_talk(json.loads(row["talk"])), tuple(row["frames"]))
+        rows = file.read_row_groups(range(start + first, start + last)).to_pylist()
+        talk = _talk(json.loads(rows[0]["talk"]))
+        frames = [b""] * (first * MOST_SECONDS) + [frame for row in rows for frame in row["frames"]]
     except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise BadInput(f"{path}, clip {place + 1}: it is damaged ({str(error)[:120]})") from error
+    unread = talk.seconds - len(frames) if last < clips[place] else 0
+    return Clip(talk, (*frames, *[b""] * unread))
 
 
 def shards_in(folder: Path) -> list[Path]:
@@ -130,20 +149,22 @@ def chunks_in(folder: Path) -> list[tuple[Path, int, int]]:
     """Every chunk of every clip as shard, place and number. Raises BadInput on a torn shard."""
     found: list[tuple[Path, int, int]] = []
     for path in shards_in(folder):
-        sizes = _opened(path).read(["chunks"])["chunks"].to_pylist()
-        found += [(path, place, chunk) for place, chunks in enumerate(sizes) for chunk in range(chunks)]
+        found += [(path, place, chunk) for place, chunks in enumerate(_opened(path)[1]) for chunk in range(chunks)]
     return found
 
 
 @lru_cache(maxsize=_OPEN)
-def _opened(path: Path) -> Any:
+def _opened(path: Path) -> tuple[Any, list[int]]:
+    """The file, and how many row groups each of its clips has."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        return pq.ParquetFile(path)
-    except (OSError, pa.ArrowException) as error:
-        raise BadInput(f"{path} is torn or no shard; delete it and run data convert again") from error
+        file = pq.ParquetFile(path, page_checksum_verification=True)
+        clips: list[int] = json.loads(file.metadata.metadata[b"clips"])
+        return file, clips
+    except (OSError, pa.ArrowException, TypeError, KeyError, ValueError) as error:
+        raise BadInput(_TORN.format(path=path)) from error
 
 
 def _talk(raw: dict[str, Any]) -> Talk:

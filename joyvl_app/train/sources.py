@@ -39,7 +39,7 @@ class Shards:
     def fetch(self, number: int) -> list[Row]:
         epoch, place = divmod(number, self.size)
         path, row, chunk = self._chunks[int(_order(self.seed, epoch, self.size)[place])]
-        clip = read_clip(path, row)
+        clip = read_clip(path, row, chunk)
         return self._encoder.rows(clip.talk, clip.images(), self.spec.weights, chunk=chunk)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -17,6 +18,7 @@ from filelock import FileLock, Timeout
 from joyvl_app.errors import BadInput
 
 _KEPT = 2
+_SAMPLE = 1 << 14  # bytes
 _STATE = re.compile(r"state-\d{7}")
 _PROGRESS = "progress.json"
 _DISK = ("no space", "too large", "i/o error", "os error", "streamwriter", "unexpected pos")
@@ -49,7 +51,7 @@ def write_folder(target: Path, fill: Callable[[Path], None], crew: Crew = ALONE)
             _sync(part)
             shutil.rmtree(target, ignore_errors=True)
             part.rename(target)
-            _sync_one(target.parent)
+            sync(target.parent)
         crew.wait()
     except Exception as error:  # of a full disk torch, safetensors and tokenizers each tell in their own way
         shutil.rmtree(part, ignore_errors=True)
@@ -103,6 +105,37 @@ def read_note(path: Path) -> Any:
         raise BadInput(f"{path} is damaged; delete it, or name a new folder.") from error
 
 
+def claim(note: Path, wanted: dict[str, Any], what: str, anew: bool = False) -> None:
+    """A folder belongs to one way of making what is in it. Raises BadInput when its note tells of another; with `anew` nothing
+    that counts is in it yet.
+    """
+    wanted = json.loads(json.dumps(wanted, default=str))
+    try:
+        note.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"Cannot write to {note.parent}: {error.strerror or error}.") from error
+    present = wanted if anew else read_note(note) or wanted
+    if present != wanted:
+        changed = sorted(name for name in wanted if present.get(name) != wanted[name])
+        raise BadInput(f"{note.parent} holds {what} with another {', '.join(changed)}. Name a new folder, or the old settings.")
+    write_note(note, wanted)
+
+
+def content_of(folder: Path, samples: int = 64) -> str:
+    """The folder's path and a digest of its files, of which so many samples are read; "" when there is no such folder."""
+    if not folder.is_dir():
+        return ""
+    digest = hashlib.blake2b(digest_size=8)
+    for path in sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")):
+        size = path.stat().st_size
+        digest.update(f"{path.name} {size}".encode())
+        with path.open("rb") as file:
+            for start in range(0, size, max(_SAMPLE, -(-size // samples))):
+                file.seek(start)
+                digest.update(file.read(_SAMPLE))
+    return f"{folder} ({digest.hexdigest()})"
+
+
 def save_state(
     folder: Path, step: int, progress: dict[str, Any], save: Callable[[str], object], crew: Crew = ALONE
 ) -> None:  # fmt: skip
@@ -126,7 +159,9 @@ def states_in(folder: Path) -> list[Path]:
 def put_aside(states: Iterable[Path]) -> None:
     """Those that cannot be read, so that they do not count as newer than what comes now."""
     for state in states:
-        state.rename(state.with_name(f"unreadable-{state.name}"))
+        aside = state.with_name(f"unreadable-{state.name}")
+        shutil.rmtree(aside, ignore_errors=True)
+        state.rename(aside)
 
 
 def progress_of(state: Path) -> dict[str, Any]:
@@ -136,11 +171,12 @@ def progress_of(state: Path) -> dict[str, Any]:
 
 def _sync(folder: Path) -> None:
     for path in sorted(folder.rglob("*")):
-        _sync_one(path)
-    _sync_one(folder)
+        sync(path)
+    sync(folder)
 
 
-def _sync_one(path: Path) -> None:
+def sync(path: Path) -> None:
+    """What was written to a file, or renamed in a folder, is on disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

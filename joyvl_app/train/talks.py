@@ -71,8 +71,10 @@ def check_talk(talk: Talk) -> None:
         for line in lines:
             if not line.text.strip():
                 raise BadInput(f"the {name} at {line.t:g} s is empty")
-            if not 0 <= line.t <= talk.seconds + SHOWN:
-                raise BadInput(f"the {name} at {line.t:g} s lies past the end of the clip ({talk.seconds} s)")
+            if not 0 <= line.t <= talk.seconds - 1 + SHOWN:
+                raise BadInput(
+                    f"the {name} at {line.t:g} s lies past the end of the clip (its last picture is at {talk.seconds - 1} s)"
+                )
         if any(b.t < a.t for a, b in pairwise(lines)):
             raise BadInput(f"the times of its {name}s are out of order")
     for line in talk.responses:
@@ -151,4 +153,5 @@ def _places(talk: Talk) -> list[int]:
 
 
 def _after(t: float, seconds: int) -> int:
+    """The first whole second at or after `t`."""
     return min(seconds - 1, int(-(-t // 1)))

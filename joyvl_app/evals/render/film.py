@@ -40,7 +40,7 @@ def looks(play: Screenplay, times: Iterable[float]) -> Iterator[Image]:
 
 def film(play: Screenplay, folder: Path) -> Path:
     """The rendered clip, from the cache if it was rendered before; safe to call from several processes."""
-    path = folder / f"{_fingerprint(play)}.mp4"
+    path = folder / f"{fingerprint(play)}.mp4"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(f".{os.getpid()}.part")
@@ -175,7 +175,8 @@ def _encode(path: Path, play: Screenplay) -> None:
         container.mux(stream.encode())
 
 
-def _fingerprint(play: Screenplay) -> str:
+def fingerprint(play: Screenplay) -> str:
+    """Of everything that goes into the clip: screenplay, code, fonts, photographs, drawings."""
     digest = hashlib.blake2b(play.model_dump_json(by_alias=True).encode(), digest_size=12)
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.read_bytes())
