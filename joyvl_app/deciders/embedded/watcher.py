@@ -212,7 +212,7 @@ class EmbeddedWatcher(PlainWatcher):
         evidence = self._scene.evidence()
         if (reply := self._reply(moment, evidence)) is not None:
             return reply
-        urges = [*self._pending, *(urge for spec, rule in self._rules.items() if (urge := self._urge(spec, rule, moment.t)))]
+        urges = [*self._pending, *(urge for rule in self._rules.values() if (urge := rule.urge(self._scene, moment.t)))]
         urges += [Urge(0.9, found.digest, lambda: None) for found in moment.answers if not moment.speaking]
         p_act = max((urge.p for urge in urges), default=0.02)
         ripe = (urge for urge in urges if urge.ripe and acts(urge.p, moment.sensitivity))
@@ -220,9 +220,6 @@ class EmbeddedWatcher(PlainWatcher):
         if not ready:
             return Silence(p_act, evidence)
         return self._speak(ready, p_act, evidence)
-
-    def _urge(self, spec: Spec, rule: Rule, t: float) -> Urge | None:
-        return rule.urge(self._scene, t)
 
     def _speak(self, ready: list[Urge], p_act: float, evidence: Evidence) -> Respond:
         """Everything that is due, most urgent first, in one turn."""
