@@ -124,10 +124,9 @@ def read_clip(path: Path, place: int, chunk: int | None = None) -> Clip:
     is damaged.
     """
     file, clips = _opened(path)
-    first = 0 if chunk is None else max(0, chunk - 1)
-    last = clips[place] if chunk is None else min(clips[place], chunk + 1)
-    start = sum(clips[:place])
+    first, start = 0 if chunk is None else max(0, chunk - 1), sum(clips[:place])
     try:
+        last = clips[place] if chunk is None else min(clips[place], chunk + 1)
         rows = file.read_row_groups(range(start + first, start + last)).to_pylist()
         talk = _talk(json.loads(rows[0]["talk"]))
         frames = [b""] * (first * MOST_SECONDS) + [frame for row in rows for frame in row["frames"]]
