@@ -49,8 +49,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     hostile."""
     data = tmp_path_factory.mktemp("rating")
     brief = write_study_folder(data / "brief", id="brief", per_rater=4, items=_brief_items())
-    for name, seconds in (("long.mp4", 6), ("clip.mp4", 3)):
-        write_clip(brief / name, [np.full((96, 160, 3), 8 * number % 256, np.uint8) for number in range(10 * seconds)])
+    for name, seconds in (("long.mp4", 4.8), ("clip.mp4", 2.5)):
+        write_clip(brief / name, [np.full((96, 160, 3), 8 * number % 256, np.uint8) for number in range(int(10 * seconds))])
     study = write_study_folder(data / "uneven", id="uneven", title={"en": _HOSTILE, "zh": _HOSTILE}, items=[_uneven_item()])
     write_log(study / "ours.jsonl", (0.2, _HOSTILE))
     write_clip(study / "short.mp4", [np.full((96, 160, 3), 90, np.uint8)] * 12)

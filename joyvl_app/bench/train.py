@@ -115,11 +115,7 @@ def _feeding(base: Path, out: Path) -> dict[str, float]:
     lines: list[dict[str, Any]] = []
     schedule = Schedule(_STEPS, tokens=4_096, warmup=5, save_every=1_000, workers=1)
     train(Plan(str(base), out, schedule=schedule, device="cpu"), lines.append)
-    first = len(lines) // 5
-    steady = lines[first:]
-    took = [
-        (line["tokens"] - before["tokens"]) / line["tokens_s"] for before, line in zip(lines[first - 1 : -1], steady, strict=True)
-    ]
+    steady = lines[len(lines) // 5 :]
     figures = {name: statistics.median(float(line[name]) for line in steady) for name in ("tokens_s", "video_s")}
-    figures["busy"] = sum(share * line["busy"] for share, line in zip(took, steady, strict=True)) / sum(took)
+    figures["busy"] = sum(line["took_s"] * line["busy"] for line in steady) / sum(line["took_s"] for line in steady)
     return figures | {"memory_mb": max(float(line["memory_mb"]) for line in lines)}

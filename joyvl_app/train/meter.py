@@ -49,6 +49,7 @@ class Meter:
             "tokens_s": round(tokens / took),
             "video_s": round(sum(len(row.decisions) for row in rows) / took, 1),
             "busy": round(busy / took, 3),
+            "took_s": round(took, 3),
             "left_s": seconds_left(self._began, self._steps, left),
             "memory_mb": memory_mb(self._device),
         }
