@@ -24,7 +24,7 @@ from joyvl_app.train.loss import Weights
 from joyvl_app.train.packing import logits_of, packed, prepare
 
 OUT = Path(__file__).resolve().parent.parent / "joyvl-nano"
-EPISODES, FIRST = 40, 40_000_000  # of the world that it was trained on, with seeds of their own
+EPISODES, FIRST = 40, 90_000_000  # of the world that it was trained on, with seeds of their own
 RIDGE = 1_000.0
 
 
