@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import resource
 import shutil
 import subprocess
@@ -31,9 +30,8 @@ from joyvl_app.train.sft import items_of, open_run, train
 from joyvl_app.train.shards import Clip, jpeg, write_shard
 from joyvl_app.train.states import alone_in, states_in
 from joyvl_app.train.talks import Line, Talk
-from tests.servers import free_port
 from tests.support import ROOT
-from tests.training import accelerator, plan, quietly, weights_of
+from tests.training import accelerator, plan, quietly, two_processes, weights_of
 
 pytest_plugins = ("tests.micro",)  # the micro model, made once for all of its tests
 
@@ -228,7 +226,7 @@ def test_two_processes_learn_what_one_learns(micro: Path, tmp_path: Path) -> Non
              "--warmup", "1", "--device", "cpu", "--save-every", "2", "--decay", "0"]  # fmt: skip
     assert main([*given, "--out", str(tmp_path / "one"), "--steps", "4"]) == 0
     for steps in ("2", "4"):
-        _two_processes(*given, "--out", str(tmp_path / "two"), "--steps", steps)
+        two_processes(*given, "--out", str(tmp_path / "two"), "--steps", steps)
     curves = [[json.loads(line)["loss"] for line in (tmp_path / name / "curve.jsonl").read_text().splitlines()]
               for name in ("one", "two")]  # fmt: skip
     assert curves[0] == pytest.approx(curves[1], rel=1e-4) and len(curves[0]) == 4
@@ -239,29 +237,9 @@ def test_two_processes_learn_what_one_learns(micro: Path, tmp_path: Path) -> Non
     given = ["train", "sft", "--model", str(micro), "--family", "timers", "--workers", "0", "--device", "cpu", "--steps", "1"]
     tokens = Rendered(Spec(str(micro), Weights()), family="timers").fetch(0)[0].tokens
     assert main([*given, "--tokens", str(tokens + 1), "--out", str(tmp_path / "three")]) == 0
-    _two_processes(*given, "--tokens", "2", "--out", str(tmp_path / "four"))
+    two_processes(*given, "--tokens", "2", "--out", str(tmp_path / "four"))
     lines = [json.loads((tmp_path / name / "curve.jsonl").read_text()) for name in ("three", "four")]
     assert lines[0]["loss"] == pytest.approx(lines[1]["loss"], rel=1e-4)
-
-
-def _two_processes(*given: str) -> None:
-    """As `accelerate launch` starts them, without its own seconds."""
-    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "joyvl_app", *given]
-    started = [
-        subprocess.Popen(
-            command, cwd=ROOT, env={**os.environ, **place, "RANK": rank, "LOCAL_RANK": rank},
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-        )
-        for rank in "01"
-    ]  # fmt: skip
-    try:
-        for process in started:
-            _, told = process.communicate(timeout=150)
-            assert process.returncode == 0, told[-2000:]
-    finally:
-        for process in started:
-            process.kill()
 
 
 def test_a_folder_belongs_to_one_plan(micro: Path, tmp_path: Path) -> None:

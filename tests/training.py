@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,8 @@ from joyvl_app.train.loop import Schedule
 from joyvl_app.train.loss import Weights
 from joyvl_app.train.sft import Plan
 from joyvl_app.train.talks import Talk
+from tests.servers import free_port
+from tests.support import ROOT
 
 CPU = torch.device("cpu")
 
@@ -47,3 +52,17 @@ def accelerator() -> Any:
     from accelerate import Accelerator
 
     return Accelerator(cpu=True)
+
+
+def two_processes(*given: str) -> None:
+    """`python -m joyvl_app` in two processes that learn together, as torchrun starts them, without its own seconds."""
+    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "joyvl_app", *given]
+    started = [
+        subprocess.Popen(command, cwd=ROOT, env={**os.environ, **place, "RANK": rank, "LOCAL_RANK": rank}) for rank in "01"
+    ]  # what they tell is pytest's to show
+    try:
+        assert [process.wait(timeout=150) for process in started] == [0, 0]
+    finally:
+        for process in started:
+            process.kill()

@@ -45,10 +45,11 @@ def main(checkpoint: Path, shift: float) -> None:
 
 def silence_of(checkpoint: Path) -> tuple[int, Tensor]:
     """Silence's token, and the direction (hidden,) whose product with what stands behind a decision is about 1."""
-    loaded, items = load_model(str(checkpoint)), Rendered(Spec(str(checkpoint), Weights()), seed=FIRST)
+    loaded, spec = load_model(str(checkpoint)), Spec(str(checkpoint), Weights())
+    items = Rendered(spec, seed=FIRST)
     model, device = loaded.model.eval(), torch.device("cpu")
     prepare(model)
-    patches, behind = Patches(loaded.image_processor, 262_144, device), list[Tensor]()
+    patches, behind = Patches(loaded.image_processor, spec.max_pixels, device), list[Tensor]()
     model.get_output_embeddings().register_forward_pre_hook(lambda head, given: behind.append(given[0][0]))
     with torch.no_grad():
         for row in (row for number in range(EPISODES) for row in items.fetch(number)):
