@@ -122,7 +122,7 @@ def test_what_was_worth_more_becomes_likelier(encoder: Encoder, micro: Path, tmp
     run.begin(policy)
 
     def quiet() -> float:
-        pack = packed(rows[:1], run.patches, CPU)
+        pack = packed(rows[:1], run.reading.pictures, CPU)
         with torch.no_grad():
             chances = torch.log_softmax(logits_of(run.model, pack, pack.learned), -1)
         return float(chances.gather(1, pack.targets[:, None]).mean())

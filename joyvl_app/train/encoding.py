@@ -13,19 +13,21 @@ from numpy.typing import NDArray
 from joyvl_app import dialect
 from joyvl_app.deciders.conversation import Conversation, Exchange
 from joyvl_app.deciders.vlm.framing import Framing
+from joyvl_app.deciders.vlm.marks import Marks
 from joyvl_app.domain import Decision, Image, Moment, Silence
 from joyvl_app.train.cells import names_of, tokens_of
 from joyvl_app.train.loss import Weights
+from joyvl_app.train.sights import Shown, Sight, counted
 from joyvl_app.train.staging import Presence
 from joyvl_app.train.talks import CARRIED, Talk, chunks_of, moments_of
 
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """One chunk ready for the model: `ids` and `weights` (tokens,), `positions` (3, tokens), pictures (H, W, 3) of one size.
+    """One chunk ready for the model: `ids` and `weights` (tokens,), `positions` (axes, tokens), pictures (H, W, 3) of one size.
 
     `weights[i]` is how much it counts that token i is foreseen; 0 where nothing is learned. `decisions` are the places of the
-    first token of each answer.
+    first token of each answer. `targets` (tokens,) is what is to be foreseen, where that is not the tokens themselves.
     """
 
     id: str
@@ -36,6 +38,7 @@ class Row:
     decisions: tuple[int, ...]
     cells: NDArray[np.int64] | None = None  # (pictures, vision tokens): what each looks at, where it is known (cells.py)
     past: int = 0  # leading tokens that it has in common with other rows of this id; nothing is learned in them
+    targets: NDArray[np.int64] | None = None
 
     @property
     def tokens(self) -> int:
@@ -48,10 +51,10 @@ class Row:
 
 @dataclass(frozen=True, eq=False)
 class Taught:
-    """One second: the user's turn as text and as tokens (its picture one placeholder), the picture, and what is right."""
+    """One second: the user's turn as text and as it is shown, the picture, and what is right."""
 
     text: str
-    prompt: tuple[int, ...]
+    prompt: Shown
     picture: Image
     answer: tuple[int, ...]
     decision: Decision
@@ -60,12 +63,11 @@ class Taught:
 
 
 class Encoder:
-    """For models of the Qwen3-VL kind. `fit` gives a picture the size that the model sees; `side` is that of a vision token."""
+    """`sight` says how the model is shown a turn, `end` is the token at which a reply ends; `system` "" is the app's own turn."""
 
-    def __init__(self, tokenizer: Any, framing: Framing, image_token: int, side: int, fit: Any, system: str = "") -> None:
+    def __init__(self, tokenizer: Any, framing: Framing, sight: Sight, end: int, marks: Marks, system: str = "") -> None:
         self._encode = lru_cache(maxsize=4_096)(lambda text: tuple(tokenizer.encode(text, add_special_tokens=False)))
-        self._framing, self._image, self._side, self._fit, self._system = framing, image_token, side, fit, system
-        self._end = int(tokenizer.eos_token_id)
+        self._framing, self._sight, self._end, self._marks, self._system = framing, sight, end, marks, system
 
     def rows(
         self,
@@ -106,17 +108,17 @@ class Encoder:
         return turns
 
     def _taught(self, text: str, exchange: Exchange, decision: Decision, near: bool) -> Taught:
-        answer = self._encode(dialect.render(decision))
-        return Taught(text, self._encode(text), self._fit(exchange.images[-1]), answer, decision, near)
+        answer, picture = self._encode(dialect.render(decision)), self._sight.fitted(exchange.images[-1])
+        return Taught(text, self._sight.turn(text, picture), picture, answer, decision, near)
 
     def cells(self, there: Sequence[Presence], row: Row) -> NDArray[np.int64]:
         """What each vision token of each picture looks at, a picture a second from 0 on."""
-        grids = [(image.shape[0] // self._side, image.shape[1] // self._side) for image in row.images]
-        return np.stack([tokens_of(names_of(there, float(t), grid), self._encode) for t, grid in enumerate(grids)])
+        grids = enumerate(map(self._sight.grid, row.images))
+        return np.stack([tokens_of(names_of(there, float(t), grid), self._encode) for t, grid in grids])
 
     def writing(self) -> Writing:
         """An empty sequence to write turns into."""
-        return Writing(self._side, self._image, self._end)
+        return Writing(self._sight.axes, self._end)
 
     def _row(self, name: str, turns: Sequence[Taught], weights: Weights) -> Row:
         writing = self.writing()
@@ -129,8 +131,8 @@ class Encoder:
         frame = self._framing.pictured
         if first:
             opening = conversation.opening(moment, exchange, moment.context)
-            return frame.first(self._system or conversation.system(moment), opening)
-        return frame.later(conversation.turn(exchange))
+            return frame.first(self._system or conversation.system(moment), self._marks.disarmed(opening))
+        return frame.later(self._marks.disarmed(conversation.turn(exchange)))
 
 
 def _weighed(decision: Decision, near: bool, weights: Weights) -> tuple[float, float]:
@@ -141,30 +143,28 @@ def _weighed(decision: Decision, near: bool, weights: Weights) -> tuple[float, f
 
 
 class Writing:
-    """Tokens as they come, with their rotary positions: text goes on by one, a picture is a grid and takes its longer side."""
+    """Tokens as they come, with their positions (`axes`, tokens); each turn goes on behind the one before."""
 
-    def __init__(self, side: int, image: int, end: int) -> None:
-        self._side, self._image, self._end = side, image, end
+    def __init__(self, axes: int, end: int) -> None:
+        self._axes, self._end = axes, end
         self._ids: list[int] = []
         self._weights: list[float] = []
         self._positions: list[NDArray[np.int64]] = []
         self._decisions: list[int] = []
         self._pictures: list[Image] = []
+        self._unlike: list[int] = []  # where a reply should end, and the template writes no end
         self._past = 0
         self._next = 0
         self._after = 0.0  # the weight of the end of the answer before
 
-    def prompt(self, ids: Sequence[int], picture: Image) -> None:
-        """A user's turn, in which one picture has its placeholder."""
-        rows, columns = picture.shape[0] // self._side, picture.shape[1] // self._side
-        self._pictures.append(picture)
-        place = len(ids) - 1 - ids[::-1].index(self._image)
+    def prompt(self, shown: Shown, picture: Image) -> None:
+        """A user's turn; its first token ends the reply before it, or stands where this should have ended."""
         start = len(self._ids)
-        self._text(ids[:place], 0.0)
-        if self._after and ids[0] == self._end:
+        self._pictures.append(picture)
+        self._write(shown.ids, shown.positions, 0.0)
+        if self._after:
             self._weights[start] = self._after
-        self._picture(rows, columns)
-        self._text(ids[place + 1 :], 0.0)
+            self._unlike += [start] * (shown.ids[0] != self._end)
 
     def answer(self, ids: Sequence[int], first: float, rest: float, end: float | None = None) -> None:
         """The model's turn; the weights of its first token, of the others, and of its end (else that of the others)."""
@@ -182,18 +182,19 @@ class Writing:
         if ended:
             self._text((self._end,), self._after)
         ids, weights = np.array(self._ids, np.int64), np.array(self._weights, np.float32)
+        targets = ids.copy()
+        targets[self._unlike] = self._end
         positions = np.concatenate(self._positions, axis=1)
-        return Row(name, ids, positions, weights, tuple(self._pictures), tuple(self._decisions), past=self._past)
+        return Row(
+            name, ids, positions, weights, tuple(self._pictures), tuple(self._decisions), past=self._past,
+            targets=targets if self._unlike else None,
+        )  # fmt: skip
 
     def _text(self, ids: Sequence[int], weight: float) -> None:
+        self._write(ids, counted(self._axes, len(ids)), weight)
+
+    def _write(self, ids: Sequence[int], positions: NDArray[np.int64], weight: float) -> None:
         self._ids += ids
         self._weights += [weight] * len(ids)
-        self._positions.append(np.tile(np.arange(self._next, self._next + len(ids)), (3, 1)))
-        self._next += len(ids)
-
-    def _picture(self, rows: int, columns: int) -> None:
-        self._ids += [self._image] * (rows * columns)
-        self._weights += [0.0] * (rows * columns)
-        grid = np.indices((1, rows, columns)).reshape(3, -1) + self._next
-        self._positions.append(grid)
-        self._next += max(rows, columns)
+        self._positions.append(positions + self._next)
+        self._next += int(positions.max(initial=-1)) + 1

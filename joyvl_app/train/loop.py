@@ -13,16 +13,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from joyvl_app.deciders.vlm.checkpoint import PROMPT, Checkpoint
+from joyvl_app.deciders.vlm.checkpoint import Checkpoint
 from joyvl_app.deciders.vlm.device import trim
-from joyvl_app.deciders.vlm.inputs import Patches
 from joyvl_app.errors import BadInput, ProviderFailed
 from joyvl_app.train.cells import cell_loss
 from joyvl_app.train.encoding import Row
 from joyvl_app.train.feeding import Feed, Items, grouped
+from joyvl_app.train.loading import write_parts
 from joyvl_app.train.loss import weighted_loss
 from joyvl_app.train.meter import Meter
-from joyvl_app.train.packing import Pack, features, logits_of, packed, packs, prepare
+from joyvl_app.train.packing import Pack, features, logits_of, packed, packs
+from joyvl_app.train.reading import reading_of
 from joyvl_app.train.states import Crew, progress_of, put_aside, save_state, states_in, write_folder
 
 _TRIM_EVERY = 20  # steps: packs of ever other sizes leave holes in the heap
@@ -74,8 +75,8 @@ class Run:
         self.schedule, self.folder, self.accelerator = schedule, folder, accelerator
         self.crew = crew_of(accelerator)
         self._checkpoint, self.progress = checkpoint, Progress()
-        prepare(checkpoint.model)
-        self.patches = Patches(checkpoint.image_processor, max_pixels, accelerator.device)
+        self._attention = checkpoint.model.config.get_text_config()._attn_implementation
+        self.reading = reading_of(checkpoint, max_pixels, accelerator.device)
         learned = [weight for weight in checkpoint.model.parameters() if weight.requires_grad]
         optimizer = torch.optim.AdamW(_decaying(learned, schedule.weight_decay), lr=schedule.rate, betas=(0.9, 0.98))
         rates = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule.factor)
@@ -115,8 +116,10 @@ class Run:
 
     def step(self, rows: Sequence[Row]) -> float:
         """One step over all rows of all processes, each in as many packs as needed; its loss."""
-        once = self.accelerator.num_processes == 1  # what shares a model among processes must see its whole forward pass
-        parts = [packed(part, self.patches, self.accelerator.device, once) for part in packs(rows, self.schedule.pack)]
+        # what shares a model among processes must see its whole forward pass
+        once = self.reading.once and self.accelerator.num_processes == 1
+        most = self.schedule.pack if self.reading.together else 1
+        parts = [packed(part, self.reading.pictures, self.accelerator.device, once) for part in packs(rows, most)]
         amounts = [self.amount(part) for part in parts]
         whole = self._sum(sum(amounts))
         self.progress.tokens += sum(part.tokens for part in parts)
@@ -240,16 +243,13 @@ class Run:
         weights = self.accelerator.get_state_dict(self.model)
         if hasattr(model, "merge_and_unload"):
             model, weights = model.merge_and_unload(), None
-        model.config.get_text_config()._attn_implementation = "sdpa"
+        model.config.get_text_config()._attn_implementation = self._attention
 
         def fill(part: Path) -> None:
             if not self.crew.lead:
                 return
             model.save_pretrained(part, state_dict=weights)
-            self._checkpoint.tokenizer.save_pretrained(part)
-            self._checkpoint.image_processor.save_pretrained(part)
-            if system:
-                (part / PROMPT).write_text(system + "\n", encoding="utf-8")
+            write_parts(self._checkpoint, part, system)
 
         write_folder(target, fill, self.crew)
         return target

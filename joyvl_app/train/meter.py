@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 import torch
 
+from joyvl_app.deciders.vlm.checkpoint import is_qwen
 from joyvl_app.train.encoding import Row
 
 # Dense bf16 peak in operations a second, by a part of the device's name (the makers' data sheets).
@@ -39,7 +40,8 @@ class Meter:
             for name, weight in model.named_parameters()
         ]
         self._costs = (sum(cost for seeing, cost in costs if not seeing), sum(cost for seeing, cost in costs if seeing))
-        self._side = int(model.config.vision_config.patch_size)
+        self._counted = is_qwen(model.config)  # of other kinds it is not known which weights a patch passes through
+        self._side = int(model.config.vision_config.patch_size) if self._counted else 1
 
     def measure(self, rows: Sequence[Row], busy: float, waited: float, left: int, seeing: bool = False) -> dict[str, Any]:
         """Of a step over `rows` that took `busy` seconds after `waited` seconds without work, of `seeing` alone or of all."""
@@ -57,7 +59,7 @@ class Meter:
         return figures | ({"utilisation": round(self._operations(rows, seeing) / took / peak, 3)} if peak else {})
 
     def _peak(self) -> float:
-        if self._device.type != "cuda":
+        if self._device.type != "cuda" or not self._counted:
             return 0.0
         name = torch.cuda.get_device_name(self._device)
         return next((peak for part, peak in _PEAKS.items() if re.search(rf"\b{part}\b", name)), 0.0)

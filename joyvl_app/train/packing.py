@@ -5,7 +5,7 @@ Rows that have their past in common (the futures of RL) stand one behind the oth
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import MethodType
 from typing import Any
@@ -16,11 +16,13 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 
-from joyvl_app.deciders.vlm.inputs import Patches
+from joyvl_app.deciders.vlm.stream import UNLIKE
+from joyvl_app.domain import Image
 from joyvl_app.train.encoding import Row
 
 ATTENTION = "joyvl_packed"
 _SHORT = 512  # tokens
+Pictures = Callable[[Sequence[Image]], dict[str, Tensor]]  # their tensors by argument name
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,9 @@ class Segment:
 
 @dataclass(frozen=True, eq=False)
 class Pack:
-    """`ids` (1, n), `positions` (3, 1, n), pictures' tensors, where the rows lie; `targets` and `weights` (k,) belong to the
-    places `learned` (k,), each of which foresees the token after it. Where rows share pictures, `shown` says which picture
-    stands at each place; each is then there, and seen, once.
+    """`ids` (1, n), `positions` (axes, 1, n) or, of one axis, (1, n), pictures' tensors, where the rows lie; `targets` and
+    `weights` (k,) belong to the places `learned` (k,), each of which foresees the token after it. Where rows share pictures,
+    `shown` says which picture stands at each place; each is then there, and seen, once.
     """
 
     ids: Tensor
@@ -73,10 +75,12 @@ def _shared(row: Row, before: Row | None) -> int:
     return row.past if row.goes_on(before) else 0
 
 
-def packed(rows: Sequence[Row], patches: Patches, device: torch.device, once: bool = True) -> Pack:
+def packed(rows: Sequence[Row], patches: Pictures, device: torch.device, once: bool = True) -> Pack:
     """Rows as one sequence on the device; `once`: what several places show is seen once, outside the model's own forward pass."""
     parts = [(row, _shared(row, before)) for before, row in zip([None, *rows], rows, strict=False)]
     ids = np.concatenate([row.ids[start:] for row, start in parts])
+    targets = np.concatenate([(row.ids if row.targets is None else row.targets)[start:] for row, start in parts])
+    positions = torch.from_numpy(np.concatenate([row.positions[:, start:] for row, start in parts], axis=1))
     weights = np.concatenate([row.weights[start:] for row, start in parts])
     places = np.nonzero(weights)[0]
     cells = [torch.from_numpy(row.cells.reshape(-1)) for row in rows if row.cells is not None]
@@ -85,11 +89,11 @@ def packed(rows: Sequence[Row], patches: Patches, device: torch.device, once: bo
     pictures, numbers = patches(list(different.values())), {key: number for number, key in enumerate(different)}
     return Pack(
         torch.from_numpy(ids)[None].to(device),
-        torch.from_numpy(np.concatenate([row.positions[:, start:] for row, start in parts], axis=1))[:, None].to(device),
+        (positions if len(positions) == 1 else positions[:, None]).to(device),
         {name: part.to(device) for name, part in pictures.items()},
         _segments(parts),
         torch.from_numpy(places - 1).to(device),
-        torch.from_numpy(ids[places]).to(device),
+        torch.from_numpy(targets[places]).to(device),
         torch.from_numpy(weights[places]).to(device),
         sum(place >= start for row, start in parts for place in row.decisions),
         torch.cat(cells).to(device) if len(cells) == len(rows) else None,
@@ -113,10 +117,10 @@ def logits_of(model: Any, pack: Pack, places: Tensor, seen: Any = None) -> Tenso
     """
     if seen is None and pack.shown:
         seen = features(model, pack)
-    shown = pack.pictures if seen is None else {"mm_encoder_outputs": {"image": seen}}
-    output = model(
-        input_ids=pack.ids, position_ids=pack.positions, use_cache=False, logits_to_keep=places, segments=pack.segments, **shown,
-    )  # fmt: skip
+    shown: dict[str, Any] = pack.pictures if seen is None else {"mm_encoder_outputs": {"image": seen}}
+    if len(pack.segments) > 1:
+        shown = shown | {"segments": pack.segments}
+    output = model(input_ids=pack.ids, position_ids=pack.positions, use_cache=False, logits_to_keep=places, **shown)
     logits: Tensor = output.logits[0]
     return logits
 
@@ -144,6 +148,8 @@ def _attend(
     segments: Sequence[Segment] = (), **rest: Any,
 ) -> tuple[Tensor, None]:  # fmt: skip
     """`query` (1, heads, n, head_dim) → (1, n, heads, head_dim), causal within each segment; without any, within the whole."""
+    if any(rest.get(name) is not None for name in UNLIKE):
+        raise NotImplementedError("this model's attention is not the plain one")
     outputs = []
     for segment in segments or [Segment(slice(None))]:
         keys, values = (_seen_by(segment, part) for part in (key, value))

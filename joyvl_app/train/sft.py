@@ -8,17 +8,17 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from joyvl_app.deciders.vlm.checkpoint import PROMPT, Checkpoint
+import torch
+
+from joyvl_app.deciders.vlm.checkpoint import Checkpoint
 from joyvl_app.errors import BadInput, MissingPart
 from joyvl_app.train.feeding import Items, Rendered, Spec
-from joyvl_app.train.loading import add_actions, dtype_of, load_model, system_of
+from joyvl_app.train.loading import add_actions, dtype_of, load_model, of_qwen_kind, system_of, write_parts
 from joyvl_app.train.loop import Run, Schedule, crew_of
 from joyvl_app.train.loss import Weights
 from joyvl_app.train.sources import Shards
 from joyvl_app.train.states import Crew, alone_in, claim, content_of, states_in, write_folder, write_whole
 from joyvl_app.train.worlds import Kind
-
-_TARGETS = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,7 @@ def train(plan: Plan, told: Told) -> Path:
 
     Raises BadInput (data, folder, disk), MissingPart (PEFT) or ProviderFailed (the loss is not a number).
     """
-    from accelerate import Accelerator
-
-    accelerator = Accelerator(cpu=plan.device == "cpu", mixed_precision=plan.precision)
+    accelerator = _accelerator(plan)
     if accelerator.num_processes > 1 and plan.cells:
         raise BadInput("What vision tokens look at (see, --cells) is learned in one process; start it without accelerate launch.")
     lead, items = accelerator.is_main_process, items_of(plan)
@@ -83,12 +81,21 @@ def train(plan: Plan, told: Told) -> Path:
     return made
 
 
+def _accelerator(plan: Plan) -> Any:
+    from accelerate import Accelerator, DistributedDataParallelKwargs
+
+    # other kinds may have weights that nothing passes through, such as vision layers behind the one that is looked at
+    handlers = [] if of_qwen_kind(plan.model) else [DistributedDataParallelKwargs(find_unused_parameters=True)]
+    return Accelerator(cpu=plan.device == "cpu", mixed_precision=plan.precision, kwargs_handlers=handlers)
+
+
 def open_run(plan: Plan, accelerator: Any, kind: type[Run] = Run) -> tuple[Run, str]:
     """The run, resumed where there is a state, and the system turn that its model is used with."""
     from accelerate.utils import set_seed
 
     set_seed(plan.seed)  # adapters begin at random
-    checkpoint = load_model(plan.model, "bfloat16" if plan.lora and plan.precision == "bf16" else "float32")
+    dtype = "bfloat16" if plan.lora and plan.precision == "bf16" else "float32"
+    checkpoint = load_model(plan.model, dtype, any_kind=kind is Run and not plan.cells)
     crew = crew_of(accelerator)
     if crew.lead:
         _claim(plan)
@@ -124,13 +131,10 @@ def _write_parts(checkpoint: Checkpoint, folder: Path, system: str, crew: Crew) 
     """What the workers encode with: all of the checkpoint but its weights."""
 
     def fill(part: Path) -> None:
-        if not crew.lead:
-            return
-        checkpoint.model.config.save_pretrained(part)
-        checkpoint.tokenizer.save_pretrained(part)
-        checkpoint.image_processor.save_pretrained(part)
-        if system:
-            (part / PROMPT).write_text(system + "\n", encoding="utf-8")
+        if crew.lead:
+            checkpoint.model.config.save_pretrained(part)
+            checkpoint.model.generation_config.save_pretrained(part)
+            write_parts(checkpoint, part, system)
 
     write_folder(folder, fill, crew)
 
@@ -144,12 +148,22 @@ def _with_lora(checkpoint: Checkpoint, rank: int) -> Checkpoint:
 
     from joyvl_app.dialect.tokens import DELEGATION, RESPONSE, SILENCE
 
-    actions = checkpoint.tokenizer.convert_tokens_to_ids([SILENCE, RESPONSE, DELEGATION])
-    tables = {"embed_tokens": actions}
-    if not checkpoint.model.config.tie_word_embeddings:  # P(silence) is read off the head's rows
-        tables["lm_head"] = actions
-    config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=_TARGETS, trainable_token_indices=tables)
-    return replace(checkpoint, model=get_peft_model(checkpoint.model, config))
+    model, actions = checkpoint.model, checkpoint.tokenizer.convert_tokens_to_ids([SILENCE, RESPONSE, DELEGATION])
+    words, head = model.get_input_embeddings(), model.get_output_embeddings()
+    tables = (words,) if head.weight is words.weight else (words, head)  # P(silence) is read off the head's rows
+    config = LoraConfig(
+        r=rank, lora_alpha=2 * rank, target_modules=_language(model),
+        trainable_token_indices={name: actions for name, part in model.named_modules() if part in tables},
+    )  # fmt: skip
+    return replace(checkpoint, model=get_peft_model(model, config))
+
+
+def _language(model: Any) -> list[str]:
+    """The names of the language model's linear layers but its head."""
+    decoder, head = model.get_decoder(), model.get_output_embeddings()
+    (root,) = (name for name, part in model.named_modules() if part is decoder)
+    inside = (name for name, part in decoder.named_modules() if isinstance(part, torch.nn.Linear) and part is not head)
+    return [f"{root}.{name}".removeprefix(".") for name in inside]
 
 
 class Curve:

@@ -14,6 +14,7 @@ _NEEDED = ("config.json", "tokenizer_config.json")
 _INDEX = "model.safetensors.index.json"
 PROMPT = "system_prompt.txt"
 _KIND = "image-text-to-text"
+_QWEN = ("qwen3_vl", "qwen3_vl_moe")
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,12 @@ class Checkpoint:
 
     @property
     def is_qwen(self) -> bool:
-        return bool(self.model.config.model_type == "qwen3_vl")
+        return is_qwen(self.model.config)
+
+
+def is_qwen(config: Any) -> bool:
+    """Whether a model is of the Qwen3-VL kind, which is fed and packed by hand."""
+    return config.model_type in _QWEN
 
 
 @dataclass(frozen=True)
@@ -118,27 +124,28 @@ def _why_not(name: str, error: OSError) -> str:
 
 def _load(name: str, placement: Placement) -> Checkpoint:
     import torch
-    from transformers import AutoConfig, AutoModelForImageTextToText, AutoTokenizer
+    from transformers import AutoConfig, AutoModelForImageTextToText
 
     config = AutoConfig.from_pretrained(name)
     if type(config) not in AutoModelForImageTextToText._model_mapping:
         raise BadInput(f"{name} is a model of the kind '{config.model_type}', not of the kind {_KIND}: it cannot see.")
-    tokenizer = AutoTokenizer.from_pretrained(name)
-    image_processor, processor = _processors(name, config.model_type)
+    tokenizer, image_processor, processor = parts_of(name, config)
     model: Any = AutoModelForImageTextToText.from_pretrained(name, **_placed(placement, torch))
     model.eval()
     speed_up(model)
     return Checkpoint(name, model, tokenizer, image_processor, processor)
 
 
-def _processors(name: str, kind: str) -> tuple[Any, Any]:
+def parts_of(name: str, config: Any) -> tuple[Any, Any, Any]:
+    """Tokenizer, picture processor and, but for the Qwen3-VL kind, the whole processor."""
     import transformers
 
     library: Any = transformers  # parts of it are untyped
-    if kind == "qwen3_vl":
-        return library.AutoImageProcessor.from_pretrained(name), None
+    if is_qwen(config):
+        return library.AutoTokenizer.from_pretrained(name), library.AutoImageProcessor.from_pretrained(name), None
     processor = library.AutoProcessor.from_pretrained(name)
-    return getattr(processor, "image_processor", None), processor
+    tokenizer = getattr(processor, "tokenizer", None) or library.AutoTokenizer.from_pretrained(name)
+    return tokenizer, getattr(processor, "image_processor", None), processor
 
 
 def _placed(placement: Placement, torch: Any) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from torch import Tensor
 from joyvl_app.deciders.vlm.checkpoint import Checkpoint, renderer
 from joyvl_app.deciders.vlm.framing import Framing, framing_of
 from joyvl_app.deciders.vlm.inputs import Inputs, Piece, ProcessorInputs, QwenInputs
+from joyvl_app.deciders.vlm.marks import Marks, ends_of
 from joyvl_app.deciders.vlm.stream import ATTENTION, Packed, Stream
 
 _CLOSE = {torch.float32: 1e-3, torch.float16: 0.05, torch.bfloat16: 0.1}  # kept and fresh logits, relative to their spread
@@ -28,15 +28,15 @@ class Engine:
         self.inputs: Inputs = (
             QwenInputs(self.model, self.tokenizer, checkpoint.image_processor, max_pixels)
             if checkpoint.is_qwen
-            else ProcessorInputs(self.model, checkpoint.processor, max_pixels)
+            else ProcessorInputs(self.model, checkpoint.processor, self.framing, max_pixels)
         )
         text = self.model.config.get_text_config()
         self.context = int(getattr(text, "max_position_embeddings", None) or 4_096)
-        self.eos = _ends(self.model, self.tokenizer)
+        self.eos = ends_of(self.model.generation_config, self.tokenizer)
         self.never = _placeholders(self.model)
         self._native = text._attn_implementation
         self.packs = checkpoint.is_qwen
-        self._reserved = _reserved(self.tokenizer, checkpoint.processor)
+        self.disarmed = Marks(self.tokenizer, checkpoint.processor).disarmed
         self.keeps = self._can_keep()
 
     @property
@@ -54,10 +54,6 @@ class Engine:
     def encode(self, text: str) -> list[int]:
         ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False)
         return ids
-
-    def disarmed(self, text: str) -> str:
-        """What a person, a camera or a brain brought, without any token of this model's own that would act as structure."""
-        return self._reserved.sub(lambda mark: f"‹{mark.group().strip('<>[]|/')}›", text) if self._reserved else text
 
     @torch.inference_mode()
     def forward(self, work: Sequence[tuple[Stream, Piece]]) -> Tensor:
@@ -141,11 +137,16 @@ class Engine:
         except (NotImplementedError, AttributeError, TypeError, ValueError, RuntimeError, IndexError):
             self._attend_with(self._native)
             return False
-        apart = (kept - fresh).norm() / (fresh - fresh.mean()).norm()
-        close = bool(apart <= _CLOSE.get(self.model.dtype, 0.1))
+        close = agree(kept, fresh, self.model.dtype)
         if not close:
             self._attend_with(self._native)
         return close
+
+
+def agree(one: Tensor, other: Tensor, dtype: torch.dtype | None = None) -> bool:
+    """Whether logits that were come by in two ways are the same, within what a model's number format can tell."""
+    apart = (one - other).float().norm() / (other - other.mean()).float().norm()
+    return bool(apart <= _CLOSE.get(dtype or other.dtype, 0.1))
 
 
 def _placeholders(model: Any) -> frozenset[int]:
@@ -153,15 +154,3 @@ def _placeholders(model: Any) -> frozenset[int]:
     names = ("image_token_id", "video_token_id", "image_token_index", "vision_start_token_id", "vision_end_token_id")
     found = (getattr(model.config, name, None) for name in names)
     return frozenset(int(token) for token in found if token is not None)
-
-
-def _reserved(tokenizer: Any, processor: Any) -> re.Pattern[str] | None:
-    marks = {*tokenizer.all_special_tokens, *tokenizer.get_added_vocab(), str(getattr(processor, "image_token", "") or "")} - {""}
-    return re.compile("|".join(map(re.escape, sorted(marks, key=len, reverse=True)))) if marks else None
-
-
-def _ends(model: Any, tokenizer: Any) -> frozenset[int]:
-    """The tokens that end a turn."""
-    named = getattr(model.generation_config, "eos_token_id", None)
-    listed = named if isinstance(named, list) else [named]
-    return frozenset(int(token) for token in (*listed, tokenizer.eos_token_id) if token is not None)

@@ -11,11 +11,14 @@ import torch
 from torch import Tensor
 
 from joyvl_app.deciders.vlm.fitting import fitted
+from joyvl_app.deciders.vlm.framing import Framing
 from joyvl_app.domain import Image
 from joyvl_app.errors import ProviderFailed
 from joyvl_app.sources.scaling import within
 
 _BATCHED_INSIDE = ("idefics2", "idefics3", "smolvlm")  # their pictures are (1, pictures, …); all others' are (pictures, …)
+
+_TILES = ("do_image_splitting", "crop_to_patches")  # what makes processors cut a picture up
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +110,12 @@ class Patches:
 
     def fitted(self, image: Image) -> Image:
         """The picture in the size that the model sees."""
-        return fitted(image, self._side * self._merge, self._least, self._most)
+        return fitted(image, self.token_side, self._least, self._most)
+
+    @property
+    def token_side(self) -> int:
+        """Of a vision token, in pixels."""
+        return int(self._side * self._merge)
 
     def _of(self, image: Image) -> tuple[Tensor, tuple[int, int, int]]:
         side, merge = self._side, self._merge
@@ -120,32 +128,52 @@ class Patches:
 
 
 class ProcessorInputs:
-    """Any other family: its processor expands the placeholders; positions count tokens."""
+    """Any other family: its processor expands the placeholders; positions are the model's own where it has some, else they count
+    tokens.
+    """
 
-    def __init__(self, model: Any, processor: Any, max_pixels: int) -> None:
+    def __init__(self, model: Any, processor: Any, framing: Framing, max_pixels: int) -> None:
+        """Of `model` nothing but its shape is used: it may lie on the meta device."""
         self._processor, self._max_pixels = processor, max_pixels
+        self.alone = framing.pictured.later("")  # a turn without words
         self._axis = int(model.config.model_type in _BATCHED_INSIDE)
+        self._rotary = getattr(getattr(model, "model", None), "get_rope_index", None)
+        self._image = int(getattr(model.config, "image_token_id", None) or -1)
 
     def piece(self, before: Sequence[int], text: str, after: Sequence[int], images: Sequence[Image]) -> Piece:
-        fitted = [within(image, self._max_pixels) for image in images]
         try:
-            made = dict(self._processor(text=text, images=fitted or None, return_tensors="pt", **self._options()))
+            made = dict(
+                self._processor(text=text, images=[*map(self.fitted, images)] or None, return_tensors="pt", **self._options())
+            )
         except (ValueError, IndexError) as error:
             raise ProviderFailed(f"The model's processor does not take this picture: {error}") from error
         for name in ("attention_mask", "token_type_ids", "mm_token_type_ids"):  # a matter of text, which grows
             made.pop(name, None)
         written = made.pop("input_ids")[0]
         ids = torch.cat((torch.tensor(list(before), dtype=torch.long), written, torch.tensor(list(after), dtype=torch.long)))
-        return Piece(ids, torch.arange(ids.numel())[None], {name: part for name, part in made.items() if torch.is_tensor(part)})
+        pictures = {name: part for name, part in made.items() if torch.is_tensor(part)}
+        return Piece(ids, self._positions(ids, pictures), pictures)
+
+    def fitted(self, image: Image) -> Image:
+        """The picture as it is given to the processor, which may change its size once more."""
+        return within(image, self._max_pixels)
+
+    def _positions(self, ids: Tensor, pictures: dict[str, Tensor]) -> Tensor:
+        if self._rotary is None:
+            return torch.arange(ids.numel())[None]
+        kinds = (ids == self._image).int()
+        positions: Tensor = self._rotary(
+            ids[None], mm_token_type_ids=kinds[None], image_grid_thw=pictures.get("image_grid_thw")
+        )[0]  # fmt: skip
+        return positions[:, 0]
 
     def pictures(self, images: Sequence[Image]) -> dict[str, Tensor]:
-        processor = getattr(self._processor, "image_processor", None) or self._processor
-        return dict(processor(images=[within(image, self._max_pixels) for image in images], return_tensors="pt"))
+        return self.join([self.piece((), self.alone, (), [image]) for image in images])
 
     def _options(self) -> dict[str, Any]:
         """Text as it is; a picture as one tile, for a second has no time for a dozen."""
-        splits = hasattr(getattr(self._processor, "image_processor", None), "do_image_splitting")
-        return {"add_special_tokens": False, **({"do_image_splitting": False} if splits else {})}
+        pictures = getattr(self._processor, "image_processor", None)
+        return {"add_special_tokens": False} | {name: False for name in _TILES if hasattr(pictures, name)}
 
     def join(self, pieces: Sequence[Piece]) -> dict[str, Tensor]:
         return _joined(pieces, self._axis)

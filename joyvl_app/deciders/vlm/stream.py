@@ -21,6 +21,7 @@ from transformers.cache_utils import Cache
 from joyvl_app.deciders.vlm.inputs import Piece
 
 ATTENTION = "joyvl_streams"
+UNLIKE = ("sliding_window", "softcap", "s_aux")  # what the attention of some models has, and ours does not
 _STEP = 256  # tokens; buffers grow in whole steps
 
 
@@ -142,7 +143,7 @@ def attend(
     module: Any, query: Tensor, key: Sequence[Span], value: None, attention_mask: Any, scaling: float | None = None, **rest: Any
 ) -> tuple[Tensor, None]:
     """`query` (1, heads, all new tokens, head_dim) → (1, all new tokens, heads, head_dim), each span over its own stream."""
-    if any(rest.get(name) is not None for name in ("sliding_window", "softcap", "s_aux")):
+    if any(rest.get(name) is not None for name in UNLIKE):
         raise NotImplementedError("this model's attention is not the plain one")
     outputs, start = [], 0
     for span in key:

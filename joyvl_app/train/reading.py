@@ -1,0 +1,84 @@
+"""How a model is given rows: Qwen3-VL is packed by hand; of any other kind it is tried out whether rows may share a pack."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from joyvl_app.deciders.vlm.checkpoint import Checkpoint, renderer
+from joyvl_app.deciders.vlm.engine import agree
+from joyvl_app.deciders.vlm.framing import Framing, framing_of
+from joyvl_app.deciders.vlm.inputs import Patches, ProcessorInputs
+from joyvl_app.domain import Image
+from joyvl_app.errors import BadInput, words_of
+from joyvl_app.train.encoding import Row
+from joyvl_app.train.packing import ATTENTION, Pictures, logits_of, packed, prepare
+
+_SIDE = 64
+_FAULTS = (TypeError, ValueError, RuntimeError, AttributeError, LookupError, NotImplementedError)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """`pictures` makes their tensors by argument name; `together`: rows may share a pack; `once`: what they show is seen once."""
+
+    pictures: Pictures
+    together: bool = True
+    once: bool = True
+
+
+def reading_of(checkpoint: Checkpoint, max_pixels: int, device: torch.device) -> Reading:
+    """Gives the model the attention of packs where it can have it. Raises BadInput for a model that does not take rows at all."""
+    model = checkpoint.model
+    if checkpoint.is_qwen:
+        prepare(model)
+        return Reading(Patches(checkpoint.image_processor, max_pixels, device))
+    framing = framing_of(renderer(checkpoint))
+    inputs = ProcessorInputs(model, checkpoint.processor, framing, max_pixels)
+
+    def pictures(images: Sequence[Image]) -> dict[str, Tensor]:
+        made = inputs.pictures(images)
+        return {name: part.to(model.dtype) if part.is_floating_point() else part for name, part in made.items()}
+
+    try:
+        rows = _trial_rows(inputs, framing)
+        alone = torch.cat([_read(model, [row], pictures) for row in rows])
+    except _FAULTS as error:
+        raise BadInput(f"Models of the kind '{model.config.model_type}' cannot be trained here: {words_of(error)}") from error
+    return Reading(pictures, _packs(model, rows, pictures, alone), once=False)
+
+
+def _trial_rows(inputs: ProcessorInputs, framing: Framing) -> list[Row]:
+    """Two that differ in length, words and picture."""
+    rows = []
+    for words, grey in (("One.", 90), ("Two or three.", 160)):
+        picture = inputs.fitted(np.full((_SIDE, _SIDE, 3), grey, np.uint8))
+        piece = inputs.piece((), framing.pictured.first("See.", words), (), [picture])
+        weights = np.ones(piece.count, np.float32)
+        weights[0] = 0.0
+        rows.append(Row(words, piece.ids.numpy(), piece.positions.numpy(), weights, (picture,), ()))
+    return rows
+
+
+def _packs(model: Any, rows: Sequence[Row], pictures: Pictures, alone: Tensor) -> bool:
+    """Whether rows in a pack are read as if each were alone; else the model keeps its own attention."""
+    text = model.config.get_text_config()
+    own, text._attn_implementation = text._attn_implementation, ATTENTION
+    try:
+        together = agree(_read(model, rows, pictures), alone)
+    except _FAULTS:
+        together = False
+    if not together:
+        text._attn_implementation = own
+    return together
+
+
+@torch.no_grad()
+def _read(model: Any, rows: Sequence[Row], pictures: Pictures) -> Tensor:
+    pack = packed(rows, pictures, torch.device("cpu"), once=False)
+    return logits_of(model, pack, pack.learned)
