@@ -80,11 +80,19 @@ def write_tiny(
     return folder
 
 
-def write_tiny_llava(folder: Path, seed: int = 1) -> Path:
-    """A LLaVA checkpoint in `folder`, as a stand-in for every model that was not made for this. Returns the folder."""
+def write_tiny_llava(folder: Path, seed: int = 1, window: int | None = None) -> Path:
+    """A LLaVA checkpoint in `folder`, as a stand-in for every model that was not made for this; with a `window` its tokens see
+    no further back. Returns the folder.
+    """
     import torch
     import transformers
-    from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration, LlavaProcessor
+    from transformers import (
+        CLIPVisionConfig,
+        LlavaConfig,
+        LlavaForConditionalGeneration,
+        LlavaProcessor,
+        MistralConfig,
+    )  # fmt: skip
 
     torch.manual_seed(seed)
     library: Any = transformers  # parts of it are untyped
@@ -92,9 +100,9 @@ def write_tiny_llava(folder: Path, seed: int = 1) -> Path:
     vision = CLIPVisionConfig(
         hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2, image_size=32, patch_size=8
     )
-    text = LlamaConfig(
+    text = MistralConfig(
         vocab_size=len(tokenizer), hidden_size=48, intermediate_size=96, num_hidden_layers=2, num_attention_heads=4,
-        num_key_value_heads=2, max_position_embeddings=8_192,
+        num_key_value_heads=2, max_position_embeddings=8_192, sliding_window=window,
     )  # fmt: skip
     image_token = tokenizer.convert_tokens_to_ids("<image>")
     model = LlavaForConditionalGeneration(LlavaConfig(vision_config=vision, text_config=text, image_token_index=image_token))

@@ -24,7 +24,7 @@ def load_model(name: str, dtype: str = "float32", any_kind: bool = False) -> Che
     checkpoint = load(name, Placement("cpu", dtype))
     if not (any_kind or checkpoint.is_qwen):
         kind = checkpoint.model.config.model_type
-        raise BadInput(f"{name} is of the kind '{kind}': sft trains it, but see, rl and --cells need the Qwen3-VL kind.")
+        raise BadInput(f"{name} is of the kind '{kind}': sft trains it, but see and --cells need the Qwen3-VL kind.")
     checkpoint.model.train()
     return checkpoint
 

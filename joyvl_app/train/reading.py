@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from joyvl_app.deciders.vlm.checkpoint import Checkpoint, renderer
+from joyvl_app.deciders.vlm.checkpoint import Checkpoint, first_line, renderer
 from joyvl_app.deciders.vlm.engine import agree
 from joyvl_app.deciders.vlm.framing import Framing, framing_of
 from joyvl_app.deciders.vlm.inputs import Patches, ProcessorInputs
 from joyvl_app.domain import Image
-from joyvl_app.errors import BadInput, words_of
+from joyvl_app.errors import BadInput
 from joyvl_app.train.encoding import Row
 from joyvl_app.train.packing import ATTENTION, Pictures, logits_of, packed, prepare
 
@@ -49,7 +49,7 @@ def reading_of(checkpoint: Checkpoint, max_pixels: int, device: torch.device) ->
         rows = _trial_rows(inputs, framing)
         alone = torch.cat([_read(model, [row], pictures) for row in rows])
     except _FAULTS as error:
-        raise BadInput(f"Models of the kind '{model.config.model_type}' cannot be trained here: {words_of(error)}") from error
+        raise BadInput(f"Models of the kind '{model.config.model_type}' cannot be trained here: {first_line(error)}") from error
     return Reading(pictures, _packs(model, rows, pictures, alone), once=False)
 
 

@@ -24,10 +24,11 @@ from joyvl_app.deciders.vlm.engine import Engine
 from joyvl_app.errors import BadInput
 from joyvl_app.train.encoding import Encoder, Row
 from joyvl_app.train.episodes import episode
-from joyvl_app.train.loading import load_encoder, load_model
+from joyvl_app.train.loading import add_actions, load_encoder, load_model
 from joyvl_app.train.loop import Run
 from joyvl_app.train.meter import memory_mb, seconds_left
-from joyvl_app.train.packing import ATTENTION, Pack, logits_of, prepare
+from joyvl_app.train.packing import ATTENTION, Pack, logits_of
+from joyvl_app.train.reading import reading_of
 from joyvl_app.train.rollouts import Rollout, roll_out
 from joyvl_app.train.sft import Curve, Plan, Told, open_run
 from joyvl_app.train.states import alone_in
@@ -83,8 +84,13 @@ class PolicyRun(Run):
 
     def begin(self, policy: Policy) -> None:
         checkpoint: Checkpoint = self._checkpoint
+        if not self.reading.together:
+            kind = checkpoint.model.config.model_type
+            raise BadInput(
+                f"RL reads a past once for all that may follow, and models of the kind '{kind}' cannot; sft trains them."
+            )
         self._policy = policy
-        self._first = _first_model(policy.plan.model, self.accelerator.device)
+        self._first = _first_model(policy.plan, self.accelerator.device)
         self._engine = Engine(replace(checkpoint, model=self.accelerator.unwrap_model(self.model)), policy.plan.max_pixels)
         self._encoder = load_encoder(policy.plan.out / "parts", policy.plan.max_pixels)
         self._read_packs()
@@ -159,8 +165,9 @@ def _summary(windows: Sequence[Window], groups: Sequence[Sequence[Rollout]]) -> 
     }
 
 
-def _first_model(name: str, device: torch.device) -> Any:
+def _first_model(plan: Plan, device: torch.device) -> Any:
     """The model that the phase began from, which never changes."""
-    model = load_model(name).model.to(device).eval().requires_grad_(False)
-    prepare(model)
-    return model
+    checkpoint = load_model(plan.model, any_kind=True)
+    add_actions(checkpoint)
+    reading_of(checkpoint, plan.max_pixels, device)
+    return checkpoint.model.to(device).eval().requires_grad_(False)

@@ -95,7 +95,7 @@ def open_run(plan: Plan, accelerator: Any, kind: type[Run] = Run) -> tuple[Run, 
 
     set_seed(plan.seed)  # adapters begin at random
     dtype = "bfloat16" if plan.lora and plan.precision == "bf16" else "float32"
-    checkpoint = load_model(plan.model, dtype, any_kind=kind is Run and not plan.cells)
+    checkpoint = load_model(plan.model, dtype, any_kind=not plan.cells)
     crew = crew_of(accelerator)
     if crew.lead:
         _claim(plan)

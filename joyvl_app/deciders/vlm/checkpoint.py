@@ -102,11 +102,11 @@ def load(name: str, placement: Placement) -> Checkpoint:
     except JoyError:
         raise
     except ImportError as error:
-        raise MissingPart(f"The model {name} needs a package that is not installed: {_first_line(error)}") from error
+        raise MissingPart(f"The model {name} needs a package that is not installed: {first_line(error)}") from error
     except OSError as error:
         raise BadInput(_why_not(name, error)) from error
     except (ValueError, KeyError, RuntimeError) as error:
-        raise ProviderFailed(f"The model {name} could not be loaded: {_first_line(error)}") from error
+        raise ProviderFailed(f"The model {name} could not be loaded: {first_line(error)}") from error
 
 
 def _is_folder(name: str) -> bool:
@@ -115,7 +115,7 @@ def _is_folder(name: str) -> bool:
 
 def _why_not(name: str, error: OSError) -> str:
     if _is_folder(name):
-        return f"The checkpoint {name} cannot be read: {_first_line(error)}"
+        return f"The checkpoint {name} cannot be read: {first_line(error)}"
     return (
         f"The model {name} is not on this machine and could not be fetched. Check the name and the network, "
         "or set JOYVL_MODEL to a folder; JOYVL_DECIDER=embedded needs neither."
@@ -196,5 +196,5 @@ def renderer(checkpoint: Checkpoint) -> Callable[[list[dict[str, Any]]], str]:
     return lambda talk: str(owner.apply_chat_template(talk, tokenize=False, add_generation_prompt=True))
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)[:300]
