@@ -187,7 +187,7 @@ def test_rl_reads_a_past_once_where_packs_can_be_read(llava: Path, tmp_path: Pat
         assert torch.allclose(logits_of(checkpoint.model, both, both.learned), torch.cat(apart), atol=1e-5)
     assert both.tokens == 2 * row.tokens - past and not torch.allclose(apart[0], apart[1], atol=1e-3)
     lines: list[dict[str, Any]] = []
-    better = reinforce(Policy(plan(made, tmp_path / "rl", 1), windows=3, group=4), lines.append)
+    better = reinforce(Policy(plan(made, tmp_path / "rl", 1), windows=2, group=3), lines.append)
     assert lines[0]["informative"] > 0 and lines[0]["said_s"] > 0
     one, other = _weights(made), _weights(better)
     assert any(not torch.equal(one[name], other[name]) for name in one)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,12 +56,23 @@ def accelerator() -> Any:
     return Accelerator(cpu=True)
 
 
-def two_processes(*given: str) -> None:
-    """`python -m joyvl_app` in two processes that learn together, as torchrun starts them, without its own seconds."""
-    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "joyvl_app", *given]
+_RANK = """
+import json, os, sys
+from accelerate.state import AcceleratorState
+from joyvl_app.__main__ import main
+for port, given in json.loads(sys.argv[1]):
+    os.environ["MASTER_PORT"] = str(port)
+    assert main(given) == 0
+    AcceleratorState._reset_state(reset_partial_state=True)
+"""
+
+
+def two_processes(*commands: Sequence[str]) -> None:
+    """`python -m joyvl_app`, command after command, in two processes that learn together: as torchrun starts them, but once."""
+    place = {**os.environ, "MASTER_ADDR": "127.0.0.1", "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", _RANK, json.dumps([(free_port(), [*given]) for given in commands])]
     started = [
-        subprocess.Popen(command, cwd=ROOT, env={**os.environ, **place, "RANK": rank, "LOCAL_RANK": rank}) for rank in "01"
+        subprocess.Popen(command, cwd=ROOT, env={**place, "RANK": rank, "LOCAL_RANK": rank}) for rank in "01"
     ]  # what they tell is pytest's to show
     try:
         assert [process.wait(timeout=150) for process in started] == [0, 0]
