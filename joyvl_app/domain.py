@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]
+MODEL_PIXELS = 262_144  # width times height of a picture, at most, as a model is shown it
 Pcm = NDArray[np.int16]
 Role = Literal["user", "scene", "assistant"]
 AnswerStatus = Literal["ready", "failed", "timed_out", "cancelled"]

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from joyvl_app.domain import MODEL_PIXELS
 from joyvl_app.errors import BadInput
 
 _PRIVATE = {
@@ -52,7 +53,7 @@ class Settings(BaseSettings):
     model_device: str = Field("auto", description="where it lies: auto (all GPUs, else the CPU), cpu, cuda, cuda:1 …")
     model_dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field("auto", description="number format of its weights")
     model_bits: Literal[16, 8, 4] = Field(16, description="8 or 4 quantises its weights (needs bitsandbytes)")
-    picture_pixels: int = Field(262_144, ge=1_024, le=4_194_304, description="a picture's size for a model, pixels")
+    picture_pixels: int = Field(MODEL_PIXELS, ge=1_024, le=4_194_304, description="a picture's size for a model, pixels")
     temperature: float = Field(0.8, ge=0, le=2, description="how freely a model words its sentences; 0 takes the likeliest")
     reply_tokens: int = Field(128, ge=8, le=2_048, description="tokens of one spoken turn at most")
     reprime_frames: int = Field(4, ge=0, le=64, description="last seconds that a new chunk takes along from the one before")

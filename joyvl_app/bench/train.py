@@ -16,6 +16,7 @@ from torch.nn.functional import pad
 
 from joyvl_app.bench import Result
 from joyvl_app.deciders.vlm.inputs import Patches
+from joyvl_app.domain import MODEL_PIXELS
 from joyvl_app.train.encoding import Row
 from joyvl_app.train.feeding import Rendered, Spec
 from joyvl_app.train.loading import load_model
@@ -45,7 +46,7 @@ def _packing(base: Path) -> dict[str, float]:
     """Tokens a second, those of the padding not counted; vision is the same for both."""
     rows = _uneven(Rendered(Spec(str(base), Weights())))
     checkpoint = load_model(str(base))
-    model, patches = checkpoint.model, Patches(checkpoint.image_processor, 262_144, torch.device("cpu"))
+    model, patches = checkpoint.model, Patches(checkpoint.image_processor, MODEL_PIXELS, torch.device("cpu"))
     native = model.config.get_text_config()._attn_implementation
     prepare(model)
     own = model.config.get_text_config()._attn_implementation

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from joyvl_app.cli.entry import add_jobs, jobs_of
+from joyvl_app.domain import MODEL_PIXELS
 from joyvl_app.errors import BadInput
 
 _MOST_CLIPS, _MOST_SHOWN = 1_000_000, 20
@@ -28,7 +29,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     convert = parts.add_parser("convert", help="released annotations and their videos to shards")
     convert.add_argument("annotations", type=Path)
     convert.add_argument("--videos", type=Path, metavar="DIR", help="what the annotations' paths begin at; default: their folder")
-    convert.add_argument("--pixels", type=int, default=262_144, help="the most of a frame")
+    convert.add_argument("--pixels", type=int, default=MODEL_PIXELS, help="the most of a frame")
     convert.add_argument("--per-shard", type=int, default=64, metavar="N", help="annotations a shard")
     convert.set_defaults(run=_convert)
     for part in (render, convert):
@@ -99,7 +100,7 @@ def _stats(options: argparse.Namespace) -> int:
     if options.model:
         from joyvl_app.train.loading import load_encoder
 
-        encoder = load_encoder(options.model, 262_144)
+        encoder = load_encoder(options.model, MODEL_PIXELS)
     c = look_through(options.folder, encoder, pictures=False)
     print(f"{c.clips} clips, {c.seconds / 3600:.2f} hours, {c.responses} responses, {c.delegations} of them delegations")
     print(f"silent seconds: {100 * c.silent:.1f}%")

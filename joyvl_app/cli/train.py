@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from joyvl_app.domain import MODEL_PIXELS
 from joyvl_app.errors import BadInput
 from joyvl_app.settings import let_threads_rest
 
@@ -67,7 +68,7 @@ def _add_common(phase: argparse.ArgumentParser, rate: float, warmup: int, save_e
     )
     phase.add_argument("--seed", type=int, default=0, help="number of the first episode, or of the shards' order")
     phase.add_argument("--save-every", type=int, default=save_every, metavar="STEPS")
-    phase.add_argument("--pixels", type=int, default=262_144, help="the most of a frame")
+    phase.add_argument("--pixels", type=int, default=MODEL_PIXELS, help="the most of a frame")
     phase.add_argument("--device", choices=("auto", "cpu"), default="auto")
 
 

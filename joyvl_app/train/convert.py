@@ -18,7 +18,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from joyvl_app.domain import Frame, Image
+from joyvl_app.domain import MODEL_PIXELS, Frame, Image
 from joyvl_app.errors import BadInput
 from joyvl_app.evals.formats import Annotation
 from joyvl_app.pools import process_pool
@@ -40,7 +40,7 @@ class Conversion:
     annotations: Path
     videos: Path
     out: Path
-    pixels: int = 262_144
+    pixels: int = MODEL_PIXELS
     per_shard: int = 64
 
 

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from joyvl_app.domain import MODEL_PIXELS
 from joyvl_app.errors import BadInput
 from joyvl_app.pools import leave_with_parent
 from joyvl_app.train.augment import filmed
@@ -46,7 +47,7 @@ class Spec:
 
     folder: str
     weights: Weights
-    max_pixels: int = 262_144
+    max_pixels: int = MODEL_PIXELS
 
     def encoder(self) -> Encoder:
         from joyvl_app.train.loading import load_encoder

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from joyvl_app.deciders.vlm.checkpoint import Checkpoint
+from joyvl_app.domain import MODEL_PIXELS
 from joyvl_app.errors import BadInput, MissingPart
 from joyvl_app.train.feeding import Items, Rendered, Spec
 from joyvl_app.train.loading import add_actions, dtype_of, load_model, of_qwen_kind, system_of, write_parts
@@ -41,7 +42,7 @@ class Plan:
     lora: int = 0
     precision: str = "no"
     checkpointing: bool = False
-    max_pixels: int = 262_144
+    max_pixels: int = MODEL_PIXELS
     device: str = "auto"
     about: dict[str, float] = field(default_factory=dict)  # what else makes it another run
 

@@ -13,6 +13,7 @@ from joyvl_app.deciders.vlm.framing import Framing, framing_of
 from joyvl_app.deciders.vlm.inputs import Inputs, Piece, ProcessorInputs, QwenInputs
 from joyvl_app.deciders.vlm.marks import Marks, ends_of
 from joyvl_app.deciders.vlm.stream import ATTENTION, Packed, Stream
+from joyvl_app.domain import MODEL_PIXELS
 
 _CLOSE = {torch.float32: 1e-3, torch.float16: 0.05, torch.bfloat16: 0.1}  # kept and fresh logits, relative to their spread
 _CHECK_SIDE = 64
@@ -21,7 +22,7 @@ _CHECK_SIDE = 64
 class Engine:
     """Runs on one thread. `keeps` tells whether this model's keys and values can be kept from second to second."""
 
-    def __init__(self, checkpoint: Checkpoint, max_pixels: int = 262_144) -> None:
+    def __init__(self, checkpoint: Checkpoint, max_pixels: int = MODEL_PIXELS) -> None:
         self.name = checkpoint.name
         self.model, self.tokenizer = checkpoint.model, checkpoint.tokenizer
         self.framing: Framing = framing_of(renderer(checkpoint))
