@@ -70,7 +70,37 @@ def write_grids(folder: Path) -> Path:
     return folder
 
 
+def write_batched(folder: Path) -> Path:
+    """A kind that takes all pictures of a row as one batch."""
+    import transformers
+    from transformers import Idefics3Config, Idefics3ForConditionalGeneration
+
+    library: Any = transformers  # parts of it are untyped
+    tokenizer = tiny_tokenizer(actions=False, image="<image>")
+    tokenizer.add_tokens(["<fake_token_around_image>", "<global-img>", "<end_of_utterance>"], special_tokens=True)
+    text = {
+        "model_type": "llama", "vocab_size": len(tokenizer), "hidden_size": 48, "intermediate_size": 96, "num_hidden_layers": 2,
+        "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 8_192, "pad_token_id": 0,
+    }  # fmt: skip
+    vision = {
+        "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "image_size": 64,
+        "patch_size": 8,
+    }  # fmt: skip
+    image = tokenizer.convert_tokens_to_ids("<image>")
+    model = Idefics3ForConditionalGeneration(
+        Idefics3Config(text_config=text, vision_config=vision, scale_factor=2, image_token_id=image)
+    )
+    model.generation_config.eos_token_id = tokenizer.eos_token_id
+    model.save_pretrained(folder)
+    size = {"longest_edge": 64}
+    pictures = library.Idefics3ImageProcessorPil(size=size, max_image_size=size)
+    library.Idefics3Processor(pictures, tokenizer, image_seq_len=16, chat_template=tokenizer.chat_template).save_pretrained(
+        folder
+    )
+    return folder
+
+
 WRITERS: dict[str, Callable[[Path], Path]] = {
     "llava": write_tiny_llava, "no end": write_llava_without_ends, "window": write_llava_with_window,
-    "experts": write_experts, "grids": write_grids,
+    "experts": write_experts, "grids": write_grids, "batched": write_batched,
 }  # fmt: skip

@@ -18,7 +18,7 @@ from joyvl_app.bench.tiny import write_tiny_llava
 from joyvl_app.clock import ManualClock
 from joyvl_app.deciders.vlm.decider import VlmDecider
 from joyvl_app.dialect.tokens import SILENCE
-from joyvl_app.domain import Image
+from joyvl_app.domain import Image, Respond
 from joyvl_app.errors import BadInput
 from joyvl_app.train.encoding import Row
 from joyvl_app.train.loading import load_encoder, load_model
@@ -28,7 +28,7 @@ from joyvl_app.train.reading import reading_of
 from joyvl_app.train.rl import Policy, reinforce
 from joyvl_app.train.sft import train
 from joyvl_app.train.talks import Line, Talk, moments_of
-from tests.kinds import WRITERS, write_grids, write_llava_with_window, write_llava_without_ends
+from tests.kinds import WRITERS, write_batched, write_grids, write_llava_with_window, write_llava_without_ends
 from tests.support import settings
 from tests.training import CPU, plan, quietly
 
@@ -94,6 +94,20 @@ def _p_act(model: Any, rows: Sequence[Row], pictures: Any, silence: int) -> list
         logits = logits_of(model, packed(rows, pictures, CPU, once=False), places)
     quiet: list[float] = torch.softmax(logits, -1)[:, silence].tolist()
     return [1 - p for p in quiet]
+
+
+async def test_words_are_written_a_token_at_a_time(tmp_path: Path) -> None:
+    """With neither text nor picture: this kind's processor makes no ids of that."""
+    folder = write_batched(tmp_path / "model")
+    decider = VlmDecider(
+        ManualClock(charge=False), settings(model=str(folder), model_device="cpu", temperature=0, reply_tokens=8)
+    )
+    await decider.start()
+    watcher, moment = decider.open("s"), moments_of(_TALK, _images(6))[0][0]
+    said = await watcher.decide(replace(moment, sensitivity=50.0))
+    assert isinstance(said, Respond) and said.text
+    await watcher.aclose()
+    await decider.aclose()
 
 
 def test_positions_are_the_model_s_own_where_it_has_some(tmp_path: Path) -> None:

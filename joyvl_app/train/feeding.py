@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from joyvl_app.domain import MODEL_PIXELS
-from joyvl_app.errors import BadInput
+from joyvl_app.errors import BadInput, ProviderFailed
 from joyvl_app.pools import leave_with_parent
 from joyvl_app.train.augment import filmed
 from joyvl_app.train.cells import IGNORED
@@ -161,7 +161,7 @@ class _Fetching:
     def __getitem__(self, number: int) -> tuple[int, list[Row], str]:
         try:
             return number, self._items.fetch(number), ""
-        except BadInput as error:
+        except (BadInput, ProviderFailed) as error:  # the latter of a processor that does not take a picture
             return number, [], str(error)
         except (ValueError, ArithmeticError) as error:  # pictures of a shape that no model takes
             return number, [], f"item {number}: {type(error).__name__}: {str(error)[:120]}"

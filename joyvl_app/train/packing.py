@@ -135,11 +135,15 @@ def features(model: Any, pack: Pack) -> Any:
     return seen
 
 
+def base_of(model: Any) -> Any:
+    """The model itself, without its adapters."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
 def prepare(model: Any) -> None:
     """Give a Qwen3-VL model the attention of packs, in language and in vision."""
     model.config.get_text_config()._attn_implementation = ATTENTION
-    base = model.get_base_model() if hasattr(model, "get_base_model") else model
-    for block in base.model.visual.blocks:
+    for block in base_of(model).model.visual.blocks:
         block.attn.forward = MethodType(_see, block.attn)
 
 

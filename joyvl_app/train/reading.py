@@ -17,7 +17,7 @@ from joyvl_app.deciders.vlm.inputs import Patches, ProcessorInputs
 from joyvl_app.domain import Image
 from joyvl_app.errors import BadInput
 from joyvl_app.train.encoding import Row
-from joyvl_app.train.packing import ATTENTION, Pictures, logits_of, packed, prepare
+from joyvl_app.train.packing import ATTENTION, Pictures, base_of, logits_of, packed, prepare
 
 _SIDE = 64
 _FAULTS = (TypeError, ValueError, RuntimeError, AttributeError, LookupError, NotImplementedError)
@@ -39,7 +39,7 @@ def reading_of(checkpoint: Checkpoint, max_pixels: int, device: torch.device) ->
         prepare(model)
         return Reading(Patches(checkpoint.image_processor, max_pixels, device))
     framing = framing_of(renderer(checkpoint))
-    inputs = ProcessorInputs(model, checkpoint.processor, framing, max_pixels)
+    inputs = ProcessorInputs(base_of(model), checkpoint.processor, framing, max_pixels)
 
     def pictures(images: Sequence[Image]) -> dict[str, Tensor]:
         made = inputs.pictures(images)

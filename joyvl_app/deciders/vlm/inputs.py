@@ -141,18 +141,21 @@ class ProcessorInputs:
         self._image = int(getattr(model.config, "image_token_id", None) or -1)
 
     def piece(self, before: Sequence[int], text: str, after: Sequence[int], images: Sequence[Image]) -> Piece:
-        try:
-            made = dict(
-                self._processor(text=text, images=[*map(self.fitted, images)] or None, return_tensors="pt", **self._options())
-            )
-        except (ValueError, IndexError) as error:
-            raise ProviderFailed(f"The model's processor does not take this picture: {error}") from error
-        for name in ("attention_mask", "token_type_ids", "mm_token_type_ids"):  # a matter of text, which grows
-            made.pop(name, None)
+        made = self._processed(text, images) if text else {"input_ids": torch.empty(1, 0, dtype=torch.long)}
         written = made.pop("input_ids")[0]
         ids = torch.cat((torch.tensor(list(before), dtype=torch.long), written, torch.tensor(list(after), dtype=torch.long)))
         pictures = {name: part for name, part in made.items() if torch.is_tensor(part)}
         return Piece(ids, self._positions(ids, pictures), pictures)
+
+    def _processed(self, text: str, images: Sequence[Image]) -> dict[str, Any]:
+        shown = [self.fitted(image) for image in images]
+        try:
+            made = dict(self._processor(text=text, images=shown or None, return_tensors="pt", **self._options()))
+        except (ValueError, IndexError) as error:
+            raise ProviderFailed(f"The model's processor does not take this picture: {error}") from error
+        for name in ("attention_mask", "token_type_ids", "mm_token_type_ids"):  # a matter of text, which grows
+            made.pop(name, None)
+        return made
 
     def fitted(self, image: Image) -> Image:
         """The picture as it is given to the processor, which may change its size once more."""
