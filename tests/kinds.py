@@ -7,6 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
+from transformers import AutoModelForImageTextToText
+
 from joyvl_app.bench.tiny import tiny_tokenizer, write_tiny, write_tiny_llava
 
 _NO_END = (
@@ -20,6 +23,10 @@ def write_llava_without_ends(folder: Path) -> Path:
     write_tiny_llava(folder)
     (folder / "chat_template.jinja").write_text(_NO_END)
     return folder
+
+
+def write_llava_of_little_room(folder: Path) -> Path:
+    return write_tiny_llava(folder, context=745)
 
 
 def write_llava_with_window(folder: Path) -> Path:
@@ -100,7 +107,17 @@ def write_batched(folder: Path) -> Path:
     return folder
 
 
+def made_loud(folder: Path) -> Path:
+    """Larger weights: what a fresh model says hardly depends on what it sees, or where."""
+    model: Any = AutoModelForImageTextToText.from_pretrained(folder)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.mul_(6.0 if weight.ndim >= 2 else 1.0)
+    model.save_pretrained(folder)
+    return folder
+
+
 WRITERS: dict[str, Callable[[Path], Path]] = {
     "llava": write_tiny_llava, "no end": write_llava_without_ends, "window": write_llava_with_window,
-    "experts": write_experts, "grids": write_grids, "batched": write_batched,
+    "experts": write_experts, "grids": write_grids, "batched": write_batched, "little room": write_llava_of_little_room,
 }  # fmt: skip

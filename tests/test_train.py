@@ -17,6 +17,7 @@ import pytest
 import torch
 
 from joyvl_app.__main__ import main
+from joyvl_app.bench.tiny import write_tiny_llava
 from joyvl_app.errors import BadInput, ProviderFailed
 from joyvl_app.train.encoding import Encoder
 from joyvl_app.train.feeding import Rendered, Spec
@@ -215,7 +216,8 @@ def test_clips_of_no_use_are_named_and_passed_over(encoder: Encoder, micro: Path
 
 def test_two_processes_learn_what_one_learns(micro: Path, tmp_path: Path) -> None:
     """Eight clips of one length: a step of four is a step of two by two. Stopped after two steps and resumed. And two episodes
-    whose seconds share a picture, which one process looks at once.
+    whose seconds share a picture, which one process looks at once; and a model of another kind, whole and with all that saves
+    memory.
     """
     frames = [jpeg(np.full((96, 128, 3), 30 * n, np.uint8)) for n in range(6)]
     said = [(Line(n % 5, "One."),) for n in range(8)]
@@ -228,14 +230,21 @@ def test_two_processes_learn_what_one_learns(micro: Path, tmp_path: Path) -> Non
     rendered = ["train", "sft", "--model", str(micro), "--family", "timers", "--workers", "0", "--device", "cpu", "--steps", "1"]
     tokens = Rendered(Spec(str(micro), Weights()), family="timers").fetch(0)[0].tokens
     assert main([*rendered, "--tokens", str(tokens + 1), "--out", str(tmp_path / "three")]) == 0
+    other = [*rendered, "--model", str(write_tiny_llava(tmp_path / "llava"))]  # has layers of vision that nothing is learned from
+    tokens = Rendered(Spec(other[-1], Weights()), family="timers").fetch(0)[0].tokens
+    assert main([*other, "--tokens", str(tokens + 1), "--out", str(tmp_path / "five")]) == 0
     two_processes(
         [*given, "--out", str(tmp_path / "two"), "--steps", "2"], [*given, "--out", str(tmp_path / "two"), "--steps", "4"],
         [*rendered, "--tokens", "2", "--out", str(tmp_path / "four")],
+        [*other, "--tokens", "2", "--out", str(tmp_path / "six"), "--steps", "2"],
+        [*other, "--tokens", "2", "--out", str(tmp_path / "seven"), "--lora", "4", "--precision", "bf16", "--checkpointing"],
     )  # fmt: skip
     curves = [[json.loads(line)["loss"] for line in (tmp_path / name / "curve.jsonl").read_text().splitlines()]
-              for name in ("one", "two", "three", "four")]  # fmt: skip
+              for name in ("one", "two", "three", "four", "five", "six", "seven")]  # fmt: skip
     assert curves[0] == pytest.approx(curves[1], rel=1e-4) and len(curves[0]) == 4
     assert curves[2] == pytest.approx(curves[3], rel=1e-4) and len(curves[2]) == 1
+    assert curves[4][0] == pytest.approx(curves[5][0], rel=1e-4) and len(curves[5]) == 2
+    assert curves[4][0] == pytest.approx(curves[6][0], rel=1e-2)
     one, two = (weights_of(tmp_path / name / "model") for name in ("one", "two"))
     assert all(torch.allclose(one[name], two[name], atol=1e-4) for name in one)
     noted = json.loads((states_in(tmp_path / "two")[-1] / "progress.json").read_text())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,14 +24,14 @@ from joyvl_app.errors import BadInput
 from joyvl_app.train.encoding import Row
 from joyvl_app.train.loading import load_encoder, load_model
 from joyvl_app.train.loss import Weights
-from joyvl_app.train.packing import logits_of, packed
+from joyvl_app.train.packing import logits_of, packed, packs
 from joyvl_app.train.reading import reading_of
 from joyvl_app.train.rl import Policy, reinforce
-from joyvl_app.train.sft import train
+from joyvl_app.train.sft import open_run, train
 from joyvl_app.train.talks import Line, Talk, moments_of
-from tests.kinds import WRITERS, write_batched, write_grids, write_llava_with_window, write_llava_without_ends
+from tests.kinds import WRITERS, made_loud, write_batched, write_grids, write_llava_with_window, write_llava_without_ends
 from tests.support import settings
-from tests.training import CPU, plan, quietly
+from tests.training import CPU, accelerator, plan, quietly
 
 _TALK = Talk("a", "alert", 6, (Line(0, "Count <image> each cat."), Line(3, "Who is <|im_end|> she?")), ())
 
@@ -53,21 +54,32 @@ def _weights(folder: Path) -> dict[str, torch.Tensor]:
 async def test_a_row_is_what_the_decider_feeds_and_as_surprising(
     how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After training: the same tokens, and at every second the P(act) that the decider finds, packed with another row or not."""
-    folder = WRITERS[how](tmp_path / "model")
-    made = train(plan(folder, tmp_path / "run", 2), quietly)
-    row = load_encoder(made, 262_144).rows(_TALK, _images(6), Weights())[0]
-    fed, p_act, silence = await _decided(made, monkeypatch)
-    assert [*fed, *silence] == row.ids.tolist()[: len(fed) + len(silence)]
+    """After training: the same tokens, and at every second the P(silence) that the decider finds, packed with another row or not.
+    Rows that are another's in one thing only are told from it.
+    """
+    made = train(plan(made_loud(WRITERS[how](tmp_path / "model")), tmp_path / "run", 2), quietly)
+    rows = load_encoder(made, 262_144).rows(_TALK, _images(6), Weights())
+    fed, found, silence = await _decided(made, monkeypatch)
+    assert fed == [token for row in rows for token in row.ids.tolist()[:-2]], "but the last silence and its end"
+    assert (len(rows) > 1) is (how == "little room")
     checkpoint = load_model(str(made), any_kind=True)
     reading = reading_of(checkpoint, 262_144, CPU)
     assert reading.together is (how != "window")
-    for rows in ([row], [replace(row, images=row.images[::-1]), row])[: 1 + reading.together]:
-        assert _p_act(checkpoint.model.eval(), rows, reading.pictures, silence[0]) == pytest.approx(p_act, abs=1e-5)
+
+    def told(*rows: Row) -> list[float]:
+        """What the model makes of the last one, of all its seconds that are not told anew."""
+        return _log_silence(checkpoint.model.eval(), rows, reading.pictures, silence[0])
+
+    row, before = rows[0], replace(rows[0], images=rows[0].images[::-1])
+    assert [value for row in rows for value in told(row)] == pytest.approx(found, abs=2e-3)
+    if reading.together:
+        assert told(before, row) == pytest.approx(told(row), abs=2e-3)
+    other_places = replace(row, positions=2 * row.positions)
+    assert min(np.abs(np.subtract(told(other), told(row))).max() for other in (before, other_places)) > 0.01
 
 
 async def _decided(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[int], list[float], list[int]]:
-    """What the decider feeds, everything silent; what it finds; and how silence is spelt."""
+    """What the decider feeds, everything silent; log P(silence) of every second; and how silence is spelt."""
     decider = VlmDecider(ManualClock(charge=False), settings(model=str(folder), model_device="cpu"))
     await decider.start()
     engine, fed = decider.model.engine, list[int]()
@@ -83,17 +95,33 @@ async def _decided(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[
     p_act = [(await watcher.decide(replace(m, sensitivity=-50.0))).p_act for m, _, _ in moments_of(_TALK, _images(6))]
     await watcher.aclose()
     await decider.aclose()
-    return fed, p_act, engine.encode(SILENCE)
+    return fed, [math.log1p(-p) for p in p_act], engine.encode(SILENCE)
 
 
-def _p_act(model: Any, rows: Sequence[Row], pictures: Any, silence: int) -> list[float]:
-    """Of the last row."""
-    before = sum(row.tokens for row in rows[:-1])
-    places = torch.tensor([before + place - 1 for place in rows[-1].decisions])
+def _log_silence(model: Any, rows: Sequence[Row], pictures: Any, silence: int) -> list[float]:
+    before, last = sum(row.tokens for row in rows[:-1]), rows[-1]
+    places = [before + place - 1 for place in last.decisions if last.weights[place]]
     with torch.no_grad():
-        logits = logits_of(model, packed(rows, pictures, CPU, once=False), places)
-    quiet: list[float] = torch.softmax(logits, -1)[:, silence].tolist()
-    return [1 - p for p in quiet]
+        logits = logits_of(model, packed(rows, pictures, CPU, once=False), torch.tensor(places))
+    quiet: list[float] = torch.log_softmax(logits.double(), -1)[:, silence].tolist()
+    return quiet
+
+
+def test_pictures_of_another_size_begin_a_pack(tmp_path: Path) -> None:
+    """Whose tensors some processors make as large as the pictures are, so that they are no batch."""
+    folder = write_batched(tmp_path / "model")
+    encoder, wide = load_encoder(folder, 262_144), [np.full((32, 128, 3), 20 * n, np.uint8) for n in range(6)]
+    rows = [encoder.rows(_TALK, images, Weights())[0] for images in (_images(6), wide, _images(6), _images(6))]
+    assert [len(pack) for pack in packs(rows, 100_000, one_size=True)] == [1, 1, 2]
+    assert [len(pack) for pack in packs(rows, 100_000)] == [4]
+    run, _ = open_run(plan(folder, tmp_path / "run"), accelerator())
+    assert run.step(rows) > 0
+
+
+def test_seconds_that_no_context_holds_are_told(tmp_path: Path) -> None:
+    encoder = load_encoder(write_tiny_llava(tmp_path / "model", context=300), 262_144)
+    with pytest.raises(BadInput, match=r"a: 1 seconds have \d+ tokens, and the model's context holds 300"):
+        encoder.rows(_TALK, _images(6), Weights())
 
 
 async def test_words_are_written_a_token_at_a_time(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def write_tiny(
     return folder
 
 
-def write_tiny_llava(folder: Path, seed: int = 1, window: int | None = None) -> Path:
+def write_tiny_llava(folder: Path, seed: int = 1, window: int | None = None, context: int = 8_192) -> Path:
     """A LLaVA checkpoint in `folder`, as a stand-in for every model that was not made for this; with a `window` its tokens see
     no further back. Returns the folder.
     """
@@ -102,7 +102,7 @@ def write_tiny_llava(folder: Path, seed: int = 1, window: int | None = None) -> 
     )
     text = MistralConfig(
         vocab_size=len(tokenizer), hidden_size=48, intermediate_size=96, num_hidden_layers=2, num_attention_heads=4,
-        num_key_value_heads=2, max_position_embeddings=8_192, sliding_window=window,
+        num_key_value_heads=2, max_position_embeddings=context, sliding_window=window,
     )  # fmt: skip
     image_token = tokenizer.convert_tokens_to_ids("<image>")
     model = LlavaForConditionalGeneration(LlavaConfig(vision_config=vision, text_config=text, image_token_index=image_token))

@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 
 from joyvl_app import dialect
 from joyvl_app.deciders.conversation import Conversation, Exchange
+from joyvl_app.deciders.vlm.actions import Sampling
 from joyvl_app.deciders.vlm.framing import Framing
 from joyvl_app.deciders.vlm.marks import Marks
+from joyvl_app.deciders.vlm.watcher import TURNS_AHEAD
 from joyvl_app.domain import Decision, Image, Moment, Silence
+from joyvl_app.errors import BadInput
 from joyvl_app.train.cells import names_of, tokens_of
 from joyvl_app.train.loss import Weights
 from joyvl_app.train.sights import Shown, Sight, counted
@@ -61,13 +64,22 @@ class Taught:
     near: bool
     known: bool = False  # taken along from the chunk before
 
+    @property
+    def tokens(self) -> int:
+        return len(self.prompt.ids) + len(self.answer)
+
 
 class Encoder:
-    """`sight` says how the model is shown a turn, `end` is the token at which a reply ends; `system` "" is the app's own turn."""
+    """`sight` says how the model is shown a turn, `end` is the token at which a reply ends, `room` how many the model's context
+    holds; `system` "" is the app's own turn.
+    """
 
-    def __init__(self, tokenizer: Any, framing: Framing, sight: Sight, end: int, marks: Marks, system: str = "") -> None:
+    def __init__(
+        self, tokenizer: Any, framing: Framing, sight: Sight, end: int, marks: Marks, room: int, system: str = ""
+    ) -> None:  # fmt: skip
         self._encode = lru_cache(maxsize=4_096)(lambda text: tuple(tokenizer.encode(text, add_special_tokens=False)))
         self._framing, self._sight, self._end, self._marks, self._system = framing, sight, end, marks, system
+        self._room = room
 
     def rows(
         self,
@@ -78,26 +90,44 @@ class Encoder:
         chunk: int | None = None,
         context: str = "",
     ) -> list[Row]:
-        """One row a chunk, or that of `chunk` alone; `context` is the memory in front of the first. Raises BadInput when the talk
-        is of no use.
+        """One row a chunk, or that of `chunk` alone, or several where the model's context does not hold it; `context` is the
+        memory in front of the first. Raises BadInput when the talk is of no use.
         """
         chunks = range(chunks_of(talk)) if chunk is None else (chunk,)
-        taught = ((f"{talk.id}.{n}" if n else talk.id, self.turns(talk, images, start, n, context)) for n in chunks)
-        return [self._row(name, turns, weights) for name, turns in taught]
+        taught = {(n, m): turns for n in chunks for m, turns in enumerate(self._parts(talk, images, start, n, context))}
+        return [self._row(_name(talk.id, *place), turns, weights) for place, turns in taught.items()]
 
-    def turns(self, talk: Talk, images: Sequence[Image], start: float = 0.0, chunk: int = 0, context: str = "") -> list[Taught]:
-        """A chunk's turns; the first ones of a later chunk are taken along from the one before, as the decider does it."""
-        conversation, turns = Conversation(CARRIED), list[Taught]()
+    def turns(self, talk: Talk, images: Sequence[Image], start: float = 0.0) -> list[Taught]:
+        """Of a talk of one chunk. Raises BadInput when the model's context does not hold it."""
+        turns, *others = self._parts(talk, images, start, 0, "")
+        if others:
+            raise BadInput(f"{talk.id} has more tokens than the model's context holds, which are {self._room:,}.")
+        return turns
+
+    def _parts(self, talk: Talk, images: Sequence[Image], start: float, chunk: int, context: str) -> list[list[Taught]]:
+        """A chunk's turns; the first ones of a later chunk are taken along from the one before, as the decider does it, and so
+        they are where it begins anew because the model's context is full.
+        """
+        conversation, parts = Conversation(CARRIED), [list[Taught]()]
         for moment, decision, near in moments_of(talk, images, start, chunk, context):
             conversation.hear(moment)
             exchange = conversation.exchange(moment)
             if moment.chunk_id == chunk:
+                if self._is_full(parts[-1]):
+                    parts.append([])
+                turns = parts[-1]
                 if not turns:
                     turns += self._taken_along(conversation, moment, exchange)
                 text = self._prompt(conversation, moment, exchange, not turns)
                 turns.append(self._taught(text, exchange, decision, near))
             conversation.commit(moment, exchange, decision)
-        return turns
+        return parts
+
+    def _is_full(self, turns: Sequence[Taught]) -> bool:
+        """As the decider finds it, which has not fed the last silence yet."""
+        tokens = [turn.tokens for turn in turns]
+        unfed = len(turns[-1].answer) if turns and isinstance(turns[-1].decision, Silence) else 0
+        return sum(tokens) - unfed + TURNS_AHEAD * min(tokens[1:], default=0) + Sampling().most > self._room
 
     def _taken_along(self, conversation: Conversation, moment: Moment, now: Exchange) -> list[Taught]:
         """The seconds before a chunk's first one, told anew and not learned again."""
@@ -125,7 +155,13 @@ class Encoder:
         for turn in turns:
             writing.prompt(turn.prompt, turn.picture)
             writing.answer(turn.answer, *((0.0, 0.0) if turn.known else _weighed(turn.decision, turn.near, weights)))
-        return writing.row(name)
+        row = writing.row(name)
+        if row.tokens > self._room:
+            raise BadInput(
+                f"{name}: {len(turns)} seconds have {row.tokens:,} tokens, and the model's context holds {self._room:,}. "
+                "Smaller pictures (--pixels) may have fewer."
+            )
+        return row
 
     def _prompt(self, conversation: Conversation, moment: Moment, exchange: Exchange, first: bool) -> str:
         frame = self._framing.pictured
@@ -133,6 +169,10 @@ class Encoder:
             opening = conversation.opening(moment, exchange, moment.context)
             return frame.first(self._system or conversation.system(moment), self._marks.disarmed(opening))
         return frame.later(self._marks.disarmed(conversation.turn(exchange)))
+
+
+def _name(talk: str, chunk: int, part: int) -> str:
+    return talk + (f".{chunk}" if chunk else "") + (f"+{part}" if part else "")
 
 
 def _weighed(decision: Decision, near: bool, weights: Weights) -> tuple[float, float]:

@@ -29,6 +29,7 @@ from joyvl_app.train.worlds import Kind
 _MOST_FAULTS = 200  # items in a row that are of no use
 _LATER = 0.3  # share of rendered episodes that play later in a session, where time markers are larger
 _LATEST = 40  # chunks
+_KILLED = ("exited unexpectedly", "killed by signal")  # PyTorch's words for a worker that is no more
 _PASTS = 8  # keeps their random numbers apart from the screenplay's
 
 
@@ -82,6 +83,8 @@ class Rendered:
 
     def _cells(self, made: Episode, row: Row) -> NDArray[np.int64]:
         """Where nothing is shown there is nothing to learn of seeing."""
+        if len(row.images) != made.talk.seconds:
+            raise BadInput(f"The model's context does not hold {made.talk.id}; without --cells it can be learned from in parts.")
         cells = self._encoder.cells(made.there, row)
         return np.full_like(cells, IGNORED) if made.empty else cells
 
@@ -121,7 +124,7 @@ class Feed:
             try:
                 number, rows, fault = next(made)
             except RuntimeError as error:
-                if "DataLoader worker" not in str(error):
+                if not any(sign in str(error) for sign in _KILLED):
                     raise
                 raise BadInput("A process that made rows was killed, most likely for want of memory; try --workers 0.") from error
             self.waited += time.perf_counter() - began

@@ -5,12 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from joyvl_app.deciders.vlm.checkpoint import PROMPT, Checkpoint, Placement, is_qwen, load, own_prompt, parts_of, renderer
+from joyvl_app.deciders.vlm.checkpoint import (
+    PROMPT,
+    Checkpoint,
+    Placement,
+    context_of,
+    is_qwen,
+    load,
+    own_prompt,
+    parts_of,
+    renderer,
+)
 from joyvl_app.deciders.vlm.framing import Framing, framing_of
 from joyvl_app.deciders.vlm.marks import Marks, ends_of
 from joyvl_app.dialect import system_prompt
 from joyvl_app.dialect.tokens import DELEGATION, RESPONSE, SILENCE
-from joyvl_app.errors import BadInput, words_of
+from joyvl_app.errors import BadInput, MissingPart, words_of
 from joyvl_app.train.encoding import Encoder
 from joyvl_app.train.sights import ProcessorSight, QwenSight, Sight
 
@@ -61,28 +71,37 @@ def add_actions(checkpoint: Checkpoint) -> None:
     if not absent:
         return
     tokenizer.add_tokens(absent, special_tokens=True)
-    if len(tokenizer) > model.get_input_embeddings().weight.shape[0]:
+    words, head = model.get_input_embeddings(), model.get_output_embeddings()
+    if head is not None and len(tokenizer) > min(len(words.weight), len(head.weight)):
         model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+        words, head = model.get_input_embeddings(), model.get_output_embeddings()
+    if head is None or len(tokenizer) > min(len(words.weight), len(head.weight)):
+        raise BadInput(f"{checkpoint.name} has no room for the action tokens: its language head is not like that of others.")
     with torch.no_grad():
-        for table in {id(part): part for part in (model.get_input_embeddings(), model.get_output_embeddings())}.values():
+        for table in {id(part): part for part in (words, head)}.values():
             for name in absent:
                 table.weight[tokenizer.convert_tokens_to_ids(name)] = table.weight[spelt[name]].mean(0)
 
 
 def load_encoder(folder: Path, max_pixels: int) -> Encoder:
-    """Tokenizer, template and picture sizes of a checkpoint, without its weights. Raises BadInput when it has none."""
+    """Tokenizer, template and picture sizes of a checkpoint, without its weights. Raises BadInput when it has none, MissingPart
+    when its processor needs a package that is not there.
+    """
     import transformers
 
     library: Any = transformers  # parts of it are untyped
     try:
         config = library.AutoConfig.from_pretrained(folder)
         parts = parts_of(str(folder), config)
+        shape = None if is_qwen(config) else _shape(config)
+    except ImportError as error:
+        raise MissingPart(f"{folder} needs a package that is not installed: {words_of(error)}") from error
     except (OSError, ValueError) as error:
         raise BadInput(f"{folder} is no checkpoint that can be read: {words_of(error)}") from error
-    checkpoint = Checkpoint(str(folder), None if is_qwen(config) else _shape(config), *parts)
-    framing = framing_of(renderer(checkpoint))
-    marks, end = Marks(checkpoint.tokenizer, checkpoint.processor), _end_of(checkpoint, framing)
-    return Encoder(checkpoint.tokenizer, framing, _sight(checkpoint, config, framing, max_pixels), end, marks, system_of(folder))
+    checkpoint = Checkpoint(str(folder), shape, *parts)
+    framing, marks = framing_of(renderer(checkpoint)), Marks(checkpoint.tokenizer, checkpoint.processor)
+    sight, end = _sight(checkpoint, config, framing, max_pixels), _end_of(checkpoint, framing)
+    return Encoder(checkpoint.tokenizer, framing, sight, end, marks, context_of(config), system_of(folder))
 
 
 def _shape(config: Any) -> Any:

@@ -76,7 +76,7 @@ class Run:
         self.crew = crew_of(accelerator)
         self._checkpoint, self.progress = checkpoint, Progress()
         self._attention = checkpoint.model.config.get_text_config()._attn_implementation
-        self.reading = reading_of(checkpoint, max_pixels, accelerator.device)
+        self.reading = reading_of(checkpoint, max_pixels, _placed(checkpoint.model, accelerator))
         learned = [weight for weight in checkpoint.model.parameters() if weight.requires_grad]
         optimizer = torch.optim.AdamW(_decaying(learned, schedule.weight_decay), lr=schedule.rate, betas=(0.9, 0.98))
         rates = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule.factor)
@@ -118,8 +118,8 @@ class Run:
         """One step over all rows of all processes, each in as many packs as needed; its loss."""
         # what shares a model among processes must see its whole forward pass
         once = self.reading.once and self.accelerator.num_processes == 1
-        most = self.schedule.pack if self.reading.together else 1
-        parts = [packed(part, self.reading.pictures, self.accelerator.device, once) for part in packs(rows, most)]
+        shared = packs(rows, self.schedule.pack if self.reading.together else 1, self.reading.one_size)
+        parts = [packed(part, self.reading.pictures, self.accelerator.device, once) for part in shared]
         amounts = [self.amount(part) for part in parts]
         whole = self._sum(sum(amounts))
         self.progress.tokens += sum(part.tokens for part in parts)
@@ -265,6 +265,15 @@ def _memory_told() -> Iterator[None]:
             "The device's memory ran out. The same command with a smaller --pack or --checkpointing goes on from the last whole "
             "state; --lora or --precision bf16 need a new folder."
         ) from error
+
+
+def _placed(model: Any, accelerator: Any) -> torch.device:
+    """Where the model lies: on the device, but for one that is to be shared out, which may not fit there whole."""
+    if accelerator.distributed_type == "FSDP":
+        return torch.device("cpu")
+    model.to(accelerator.device)
+    device: torch.device = accelerator.device
+    return device
 
 
 def crew_of(accelerator: Any) -> Crew:

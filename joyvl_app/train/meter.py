@@ -10,7 +10,6 @@ from typing import Any
 import psutil
 import torch
 
-from joyvl_app.deciders.vlm.checkpoint import is_qwen
 from joyvl_app.train.encoding import Row
 
 # Dense bf16 peak in operations a second, by a part of the device's name (the makers' data sheets).
@@ -40,7 +39,7 @@ class Meter:
             for name, weight in model.named_parameters()
         ]
         self._costs = (sum(cost for seeing, cost in costs if not seeing), sum(cost for seeing, cost in costs if seeing))
-        self._counted = is_qwen(model.config)  # of other kinds it is not known which weights a patch passes through
+        self._counted = model.config.model_type == "qwen3_vl"  # of other kinds it is not known what passes through which weights
         self._side = int(model.config.vision_config.patch_size) if self._counted else 1
 
     def measure(self, rows: Sequence[Row], busy: float, waited: float, left: int, seeing: bool = False) -> dict[str, Any]:

@@ -56,12 +56,13 @@ class Pack:
         return int(self.ids.shape[1])
 
 
-def packs(rows: Iterable[Row], most_tokens: int) -> Iterator[list[Row]]:
-    """Rows in their order, as many as fit into `most_tokens` (a longer one goes alone)."""
+def packs(rows: Iterable[Row], most_tokens: int, one_size: bool = False) -> Iterator[list[Row]]:
+    """Rows in their order, as many as fit into `most_tokens` (a longer one goes alone); `one_size`: with pictures of one size."""
     pack, held = list[Row](), 0
     for row in rows:
         more = row.tokens - _shared(row, pack[-1] if pack else None)
-        if pack and held + more > most_tokens:
+        unlike = one_size and pack and row.images[0].shape != pack[-1].images[0].shape
+        if pack and (unlike or held + more > most_tokens):
             yield pack
             pack, held, more = [], 0, row.tokens
         pack.append(row)
@@ -75,7 +76,7 @@ def _shared(row: Row, before: Row | None) -> int:
     return row.past if row.goes_on(before) else 0
 
 
-def packed(rows: Sequence[Row], patches: Pictures, device: torch.device, once: bool = True) -> Pack:
+def packed(rows: Sequence[Row], pictures: Pictures, device: torch.device, once: bool = True) -> Pack:
     """Rows as one sequence on the device; `once`: what several places show is seen once, outside the model's own forward pass."""
     parts = [(row, _shared(row, before)) for before, row in zip([None, *rows], rows, strict=False)]
     ids = np.concatenate([row.ids[start:] for row, start in parts])
@@ -86,11 +87,11 @@ def packed(rows: Sequence[Row], patches: Pictures, device: torch.device, once: b
     cells = [torch.from_numpy(row.cells.reshape(-1)) for row in rows if row.cells is not None]
     images = [image for row, start in parts for image in row.images[sum(place < start for place in row.decisions) :]]
     different = {id(image): image for image in images} if once else dict(enumerate(images))
-    pictures, numbers = patches(list(different.values())), {key: number for number, key in enumerate(different)}
+    tensors, numbers = pictures(list(different.values())), {key: number for number, key in enumerate(different)}
     return Pack(
         torch.from_numpy(ids)[None].to(device),
         (positions if len(positions) == 1 else positions[:, None]).to(device),
-        {name: part.to(device) for name, part in pictures.items()},
+        {name: part.to(device) for name, part in tensors.items()},
         _segments(parts),
         torch.from_numpy(places - 1).to(device),
         torch.from_numpy(targets[places]).to(device),
@@ -112,8 +113,8 @@ def _segments(parts: Sequence[tuple[Row, int]]) -> tuple[Segment, ...]:
 
 
 def logits_of(model: Any, pack: Pack, places: Tensor, seen: Any = None) -> Tensor:
-    """(places, vocabulary): what the model foresees after each place. The model must have been `prepare`d; `seen` are its image
-    features where they are known already.
+    """(places, vocabulary): what the model foresees after each place. For several rows it must have the attention of packs;
+    `seen` are its image features where they are known already.
     """
     if seen is None and pack.shown:
         seen = features(model, pack)

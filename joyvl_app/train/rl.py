@@ -169,5 +169,6 @@ def _first_model(plan: Plan, device: torch.device) -> Any:
     """The model that the phase began from, which never changes."""
     checkpoint = load_model(plan.model, any_kind=True)
     add_actions(checkpoint)
+    model = checkpoint.model.to(device).eval().requires_grad_(False)
     reading_of(checkpoint, plan.max_pixels, device)
-    return checkpoint.model.to(device).eval().requires_grad_(False)
+    return model

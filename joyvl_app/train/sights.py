@@ -72,7 +72,7 @@ class ProcessorSight:
 
     def __init__(self, inputs: ProcessorInputs) -> None:
         self._inputs = inputs
-        self._made = lru_cache(_KEPT)(self._of)
+        self._made = lru_cache(_KEPT // 16)(self._of)  # a picture may be thousands of tokens
         self.axes = self.turn(inputs.alone, np.zeros((64, 64, 3), np.uint8)).positions.shape[0]
 
     def fitted(self, image: Image) -> Image:

@@ -37,6 +37,11 @@ def is_qwen(config: Any) -> bool:
     return config.model_type in _QWEN
 
 
+def context_of(config: Any) -> int:
+    """Tokens that a model's context holds."""
+    return int(getattr(config.get_text_config(), "max_position_embeddings", None) or 4_096)
+
+
 @dataclass(frozen=True)
 class Placement:
     """Where and how the weights lie. `device` is auto, cpu, cuda …; `dtype` auto, bfloat16 …; `bits` 16, 8 or 4."""

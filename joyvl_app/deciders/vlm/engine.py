@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from joyvl_app.deciders.vlm.checkpoint import Checkpoint, renderer
+from joyvl_app.deciders.vlm.checkpoint import Checkpoint, context_of, renderer
 from joyvl_app.deciders.vlm.framing import Framing, framing_of
 from joyvl_app.deciders.vlm.inputs import Inputs, Piece, ProcessorInputs, QwenInputs
 from joyvl_app.deciders.vlm.marks import Marks, ends_of
@@ -32,7 +32,7 @@ class Engine:
             else ProcessorInputs(self.model, checkpoint.processor, self.framing, max_pixels)
         )
         text = self.model.config.get_text_config()
-        self.context = int(getattr(text, "max_position_embeddings", None) or 4_096)
+        self.context = context_of(self.model.config)
         self.eos = ends_of(self.model.generation_config, self.tokenizer)
         self.never = _placeholders(self.model)
         self._native = text._attn_implementation
@@ -144,10 +144,12 @@ class Engine:
         return close
 
 
-def agree(one: Tensor, other: Tensor, dtype: torch.dtype | None = None) -> bool:
-    """Whether logits that were come by in two ways are the same, within what a model's number format can tell."""
+def agree(one: Tensor, other: Tensor, dtype: torch.dtype | None = None, within: float | None = None) -> bool:
+    """Whether logits that were come by in two ways differ by less than a share of their spread, by default what the number format
+    of the model (else theirs) cannot tell.
+    """
     apart = (one - other).float().norm() / (other - other.mean()).float().norm()
-    return bool(apart <= _CLOSE.get(dtype or other.dtype, 0.1))
+    return bool(apart <= (_CLOSE.get(dtype or other.dtype, 0.1) if within is None else within))
 
 
 def _placeholders(model: Any) -> frozenset[int]:

@@ -128,8 +128,8 @@ class Patches:
 
 
 class ProcessorInputs:
-    """Any other family: its processor expands the placeholders; positions are the model's own where it has some, else they count
-    tokens.
+    """Any other family: its processor expands the placeholders; positions are the model's own where it has some that go on from
+    turn to turn, else they count tokens.
     """
 
     def __init__(self, model: Any, processor: Any, framing: Framing, max_pixels: int) -> None:
@@ -137,8 +137,10 @@ class ProcessorInputs:
         self._processor, self._max_pixels = processor, max_pixels
         self.alone = framing.pictured.later("")  # a turn without words
         self._axis = int(model.config.model_type in _BATCHED_INSIDE)
-        self._rotary = getattr(getattr(model, "model", None), "get_rope_index", None)
         self._image = int(getattr(model.config, "image_token_id", None) or -1)
+        self._rotary = getattr(getattr(model, "model", None), "get_rope_index", None)
+        if self._rotary and not self._goes_on(self.alone):
+            self._rotary = None
 
     def piece(self, before: Sequence[int], text: str, after: Sequence[int], images: Sequence[Image]) -> Piece:
         made = self._processed(text, images) if text else {"input_ids": torch.empty(1, 0, dtype=torch.long)}
@@ -157,6 +159,15 @@ class ProcessorInputs:
             made.pop(name, None)
         return made
 
+    def _goes_on(self, turn: str) -> bool:
+        """Whether the model's own positions of two turns are those of the first and, behind it, those of the second."""
+        try:
+            piece = self.piece((), turn, (), [np.full((64, 64, 3), 127, np.uint8)])
+            whole = self._positions(torch.cat((piece.ids, piece.ids)), self.join([piece, piece]))
+        except (TypeError, ValueError, AttributeError, LookupError, RuntimeError, ProviderFailed):
+            return False
+        return torch.equal(whole, torch.cat((piece.positions, piece.positions + piece.span), dim=1))
+
     def fitted(self, image: Image) -> Image:
         """The picture as it is given to the processor, which may change its size once more."""
         return within(image, self._max_pixels)
@@ -174,7 +185,7 @@ class ProcessorInputs:
         return self.join([self.piece((), self.alone, (), [image]) for image in images])
 
     def _options(self) -> dict[str, Any]:
-        """Text as it is; a picture as one tile, for a second has no time for a dozen."""
+        """Text as it is; a picture as one tile where that can be said, for a second has no time for a dozen."""
         pictures = getattr(self._processor, "image_processor", None)
         return {"add_special_tokens": False} | {name: False for name in _TILES if hasattr(pictures, name)}
 

@@ -35,7 +35,6 @@ class Second:
         self._ids: list[int] = []
         self._next: tuple[int, ...] = ()
         self.p_act, self.spoke = 0.0, False
-        self.prompt_tokens = 0
         self.done = False
         self.fault: Exception | None = None
 
@@ -74,7 +73,6 @@ class Second:
             raise ProviderFailed("The memory of this session was needed elsewhere; it is read again.")
         if self._asked is None:
             piece = self._prompt(stream.pending, self._actions.lead)
-            self.prompt_tokens = piece.count
         else:
             piece = self._engine.inputs.piece(self._next, "", (), ())
         if stream.length + piece.count + self._sampling.most > self._engine.context:

@@ -23,7 +23,7 @@ from joyvl_app.settings import Settings
 
 _LONG_WAIT, _TELL_EVERY = 1.0, 60.0  # seconds
 _ALL = 1_000
-_TURNS_AHEAD = 2  # turns for which the context must have room; a question may make one longer
+TURNS_AHEAD = 2  # turns for which the context must have room; a question may make one longer
 
 
 @dataclass(frozen=True)
@@ -128,6 +128,8 @@ class VlmWatcher(PlainWatcher):
             text = self._whole(moment, before, now) if fresh else self._turn(now)
             images = [image for exchange in (*before, now) for image in self._shown(exchange)]
             piece = engine.inputs.piece(pending, text, lead, images)
+            if not fresh:
+                self._turn_tokens = min(piece.count, self._turn_tokens or piece.count)
             if not fresh and not stream.expected:  # the first turn that is only a turn tells how large the chunk will be
                 stream.expected = min(engine.context, stream.length + piece.count * self._settings.chunk_seconds)
                 self._model.device.tokens_a_turn = piece.count
@@ -141,7 +143,7 @@ class VlmWatcher(PlainWatcher):
     def _must_begin_anew(self, moment: Moment) -> bool:
         if self._stream is None or self._stream.dropped or self._settings.stateless:
             return True
-        ahead = self._stream.length + _TURNS_AHEAD * self._turn_tokens + self._sampling.most
+        ahead = self._stream.length + TURNS_AHEAD * self._turn_tokens + self._sampling.most
         return ahead > self._model.engine.context or self._talk.begins_chunk(moment)
 
     def _whole(self, moment: Moment, before: Sequence[Exchange], now: Exchange) -> str:
@@ -167,7 +169,6 @@ class VlmWatcher(PlainWatcher):
     def _settle(self, second: Second, moment: Moment, now: Exchange) -> Decision:
         decision = self._read(second)
         self._talk.commit(moment, now, decision)
-        self._turn_tokens = min(second.prompt_tokens, self._turn_tokens or second.prompt_tokens)
         if self._settings.stateless:
             self._drop()
         return decision
