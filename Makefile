@@ -10,7 +10,8 @@ run: .venv/run
 	$(BIN)/python app.py
 
 test: .venv/test lint
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not alone"
+	$(BIN)/python -m pytest -m alone
 
 lint: .venv/test
 	$(BIN)/ruff check .
