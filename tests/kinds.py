@@ -117,7 +117,25 @@ def made_loud(folder: Path) -> Path:
     return folder
 
 
+def write_recurrent(folder: Path) -> Path:
+    """A LLaVA whose language model carries a state on from token to token."""
+    from transformers import Lfm2Config, LlavaConfig, LlavaForConditionalGeneration
+
+    torch.manual_seed(1)
+    config: Any = LlavaConfig.from_pretrained(write_tiny_llava(folder))
+    config.text_config = Lfm2Config(
+        vocab_size=config.text_config.vocab_size, hidden_size=48, intermediate_size=96, num_hidden_layers=2,
+        num_attention_heads=4, num_key_value_heads=2, layer_types=["conv", "full_attention"], max_position_embeddings=8_192,
+        block_multiple_of=8,
+    )  # fmt: skip
+    model = LlavaForConditionalGeneration(config)
+    model.generation_config.eos_token_id = tiny_tokenizer(actions=False, image="<image>").eos_token_id
+    model.save_pretrained(folder)
+    return folder
+
+
 WRITERS: dict[str, Callable[[Path], Path]] = {
     "llava": write_tiny_llava, "no end": write_llava_without_ends, "window": write_llava_with_window,
     "experts": write_experts, "grids": write_grids, "batched": write_batched, "little room": write_llava_of_little_room,
+    "recurrent": write_recurrent,
 }  # fmt: skip

@@ -6,6 +6,7 @@ import json
 import math
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,15 +22,25 @@ from joyvl_app.deciders.vlm.decider import VlmDecider
 from joyvl_app.dialect.tokens import SILENCE
 from joyvl_app.domain import Image, Respond
 from joyvl_app.errors import BadInput
+from joyvl_app.train.augment import filmed
 from joyvl_app.train.encoding import Row
-from joyvl_app.train.loading import load_encoder, load_model
+from joyvl_app.train.episodes import episode
+from joyvl_app.train.loading import add_actions, load_encoder, load_model
 from joyvl_app.train.loss import Weights
 from joyvl_app.train.packing import logits_of, packed, packs
 from joyvl_app.train.reading import reading_of
 from joyvl_app.train.rl import Policy, reinforce
 from joyvl_app.train.sft import open_run, train
 from joyvl_app.train.talks import Line, Talk, moments_of
-from tests.kinds import WRITERS, made_loud, write_batched, write_grids, write_llava_with_window, write_llava_without_ends
+from tests.kinds import (
+    WRITERS,
+    made_loud,
+    write_batched,
+    write_grids,
+    write_llava_with_window,
+    write_llava_without_ends,
+    write_recurrent,
+)
 from tests.support import settings
 from tests.training import CPU, accelerator, plan, quietly
 
@@ -64,7 +75,7 @@ async def test_a_row_is_what_the_decider_feeds_and_as_surprising(
     assert (len(rows) > 1) is (how == "little room")
     checkpoint = load_model(str(made), any_kind=True)
     reading = reading_of(checkpoint, 262_144, CPU)
-    assert reading.together is (how != "window")
+    assert reading.together is (how not in ("window", "recurrent"))
 
     def told(*rows: Row) -> list[float]:
         """What the model makes of the last one, of all its seconds that are not told anew."""
@@ -105,6 +116,48 @@ def _log_silence(model: Any, rows: Sequence[Row], pictures: Any, silence: int) -
         logits = logits_of(model, packed(rows, pictures, CPU, once=False), torch.tensor(places))
     quiet: list[float] = torch.log_softmax(logits.double(), -1)[:, silence].tolist()
     return quiet
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_state_that_runs_from_row_to_row_is_found(dtype: str, llava: Path, tmp_path: Path) -> None:
+    """Though so small a model's rows differ by less than a number format may."""
+    recurrent, plain = (load_model(str(folder), dtype, any_kind=True) for folder in (write_recurrent(tmp_path / "model"), llava))
+    assert not reading_of(recurrent, 262_144, CPU).together and reading_of(plain, 262_144, CPU).together
+
+
+def test_positions_that_do_not_go_on_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from transformers import PaddleOCRVLModel
+
+    def absolute(self: Any, ids: torch.Tensor, **_: Any) -> tuple[torch.Tensor, None]:
+        return torch.zeros(3, *ids.shape, dtype=torch.long), None
+
+    monkeypatch.setattr(PaddleOCRVLModel, "get_rope_index", absolute)
+    row = load_encoder(write_grids(tmp_path / "model"), 262_144).rows(_TALK, _images(6), Weights())[0]
+    assert row.positions.tolist() == [[*range(row.tokens)]]
+
+
+def test_a_model_without_room_for_action_tokens_is_told(llava: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoint = load_model(str(llava), any_kind=True)
+    monkeypatch.setattr(checkpoint.model, "resize_token_embeddings", lambda *_, **__: None)
+    with pytest.raises(BadInput, match="no room for the action tokens"):
+        add_actions(checkpoint)
+
+
+def test_rl_passes_over_episodes_that_the_context_does_not_hold(tmp_path: Path) -> None:
+    lines: list[dict[str, Any]] = []
+    made = train(plan(write_tiny_llava(tmp_path / "model", context=1_500), tmp_path / "sft", 1), quietly)
+    encoder, held = load_encoder(made, 262_144), 0
+    for episodes in (episode("train", n) for n in range(6)):
+        with suppress(BadInput):
+            held += bool(encoder.turns(episodes.talk, filmed(episodes)))
+    assert 0 < held < 6
+    reinforce(Policy(plan(made, tmp_path / "rl", 1), windows=6, group=2), lines.append)
+    assert lines[0]["item"] == 6
+    config = json.loads((made / "config.json").read_text())
+    config["text_config"]["max_position_embeddings"] = 600
+    (made / "config.json").write_text(json.dumps(config))
+    with pytest.raises(BadInput, match="context of 600 tokens holds none of 2 episodes"):
+        reinforce(Policy(plan(made, tmp_path / "small", 1), windows=2, group=2), quietly)
 
 
 def test_pictures_of_another_size_begin_a_pack(tmp_path: Path) -> None:

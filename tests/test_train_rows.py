@@ -16,13 +16,16 @@ from joyvl_app.clock import ManualClock
 from joyvl_app.deciders.vlm.checkpoint import Placement, load
 from joyvl_app.deciders.vlm.decider import VlmDecider
 from joyvl_app.deciders.vlm.inputs import Patches
+from joyvl_app.deciders.vlm.second import Second
+from joyvl_app.dialect import render
 from joyvl_app.dialect.tokens import RESPONSE, SILENCE
+from joyvl_app.domain import Silence
 from joyvl_app.train.cells import IGNORED, cell_loss
 from joyvl_app.train.encoding import Encoder
 from joyvl_app.train.episodes import episode
 from joyvl_app.train.families import SEE, TIMERS
 from joyvl_app.train.feeding import Rendered, Spec
-from joyvl_app.train.loading import add_actions, load_model
+from joyvl_app.train.loading import add_actions, load_encoder, load_model
 from joyvl_app.train.loss import Weights, weighted_loss
 from joyvl_app.train.packing import features, logits_of, packed, packs, prepare
 from joyvl_app.train.talks import Line, Talk, moments_of
@@ -86,6 +89,37 @@ async def test_a_row_is_what_the_decider_feeds(encoder: Encoder, micro: Path, mo
     first, second = (row.ids.tolist() for row in rows)
     assert fed[: len(first) - 2] == first[:-2] and [*fed[len(first) - 2 :], *silence, *end] == second
     assert len(rows[1].images) == 8 and not rows[1].weights[: rows[1].decisions[4]].any(), "four seconds are taken along"
+
+
+@pytest.mark.parametrize("context", [760, 843, 911, 1_077, 1_500])
+async def test_a_row_ends_where_the_decider_begins_anew(context: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Because the model's context is full; with replies between silent seconds, and times of one digit and of two."""
+    said = (Line(6, "There are two people."), Line(17, "One."))
+    talk = Talk("a", "alert", 30, (Line(0, "Count each cat."), Line(12, "Who is she?")), said)
+    images = [np.full((64, 64, 3), 2 * n, np.uint8) for n in range(30)]
+    folder = write_tiny(tmp_path / "tiny", context=context)
+    decider = VlmDecider(ManualClock(charge=False), settings(model=str(folder), model_device="cpu"))
+    await decider.start()
+    engine, fed, words = decider.model.engine, list[int](), list[int]()
+    piece, (silence,) = engine.inputs.piece, engine.encode(SILENCE)
+
+    def recorded(*given: Any) -> Any:
+        made = piece(*given)
+        fed.extend(made.ids.tolist())
+        return made
+
+    monkeypatch.setattr(engine.inputs, "piece", recorded)
+    monkeypatch.setattr(Second, "_draw", lambda self, row, banned: words.pop(0))
+    watcher = decider.open("s")
+    for moment, decision, _ in moments_of(talk, images):
+        words[:] = [*engine.encode(render(decision)), *engine.eos]
+        await watcher.decide(replace(moment, sensitivity=-50.0 if isinstance(decision, Silence) else 50.0))
+    await watcher.aclose()
+    await decider.aclose()
+    rows = load_encoder(folder, 262_144).rows(talk, images, Weights())
+    assert (len(rows) > 1) is (context < 1_500)
+    unfed = [2 if row.ids[-2] == silence else 1 for row in rows]  # the last reply's end, and the last silence with it
+    assert fed == [token for row, last in zip(rows, unfed, strict=True) for token in row.ids.tolist()[:-last]]
 
 
 def test_positions_are_the_model_s_own(encoder: Encoder, micro: Path) -> None:

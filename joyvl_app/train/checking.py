@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from joyvl_app.domain import Delegate, Image, Silence
-from joyvl_app.errors import BadInput
+from joyvl_app.errors import BadInput, ProviderFailed
 from joyvl_app.train.encoding import Encoder
 from joyvl_app.train.loss import Weights
 from joyvl_app.train.shards import read_clip, shard_size, shards_in
@@ -46,7 +46,7 @@ def look_through(folder: Path, encoder: Encoder | None = None, pictures: bool = 
         for place in range(size):
             try:
                 _take_in(contents, path, place, encoder, pictures)
-            except (BadInput, ValueError) as error:  # pictures of a shape that no model takes
+            except (BadInput, ProviderFailed, ValueError) as error:  # pictures of a shape that no model takes
                 contents.faults.append((f"{path.name}, clip {place + 1}", str(error)[:200]))
     return contents
 

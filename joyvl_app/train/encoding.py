@@ -64,10 +64,6 @@ class Taught:
     near: bool
     known: bool = False  # taken along from the chunk before
 
-    @property
-    def tokens(self) -> int:
-        return len(self.prompt.ids) + len(self.answer)
-
 
 class Encoder:
     """`sight` says how the model is shown a turn, `end` is the token at which a reply ends, `room` how many the model's context
@@ -124,10 +120,12 @@ class Encoder:
         return parts
 
     def _is_full(self, turns: Sequence[Taught]) -> bool:
-        """As the decider finds it, which has not fed the last silence yet."""
-        tokens = [turn.tokens for turn in turns]
-        unfed = len(turns[-1].answer) if turns and isinstance(turns[-1].decision, Silence) else 0
-        return sum(tokens) - unfed + TURNS_AHEAD * min(tokens[1:], default=0) + Sampling().most > self._room
+        """As the decider finds it, which feeds a silence with the turn behind it, and what was said before."""
+        silences = [len(turn.answer) if isinstance(turn.decision, Silence) else 0 for turn in turns]
+        fed = sum(len(turn.prompt.ids) + len(turn.answer) for turn in turns) - sum(silences[-1:])
+        opening = sum(turn.known for turn in turns) + 1
+        later = [before + len(turn.prompt.ids) for before, turn in zip(silences, turns[1:], strict=False)][opening - 1 :]
+        return fed + TURNS_AHEAD * min(later, default=0) + Sampling().most > self._room
 
     def _taken_along(self, conversation: Conversation, moment: Moment, now: Exchange) -> list[Taught]:
         """The seconds before a chunk's first one, told anew and not learned again."""
@@ -156,7 +154,7 @@ class Encoder:
             writing.prompt(turn.prompt, turn.picture)
             writing.answer(turn.answer, *((0.0, 0.0) if turn.known else _weighed(turn.decision, turn.near, weights)))
         row = writing.row(name)
-        if row.tokens > self._room:
+        if row.tokens + Sampling().most > self._room:
             raise BadInput(
                 f"{name}: {len(turns)} seconds have {row.tokens:,} tokens, and the model's context holds {self._room:,}. "
                 "Smaller pictures (--pixels) may have fewer."

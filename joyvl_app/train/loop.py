@@ -76,7 +76,9 @@ class Run:
         self.crew = crew_of(accelerator)
         self._checkpoint, self.progress = checkpoint, Progress()
         self._attention = checkpoint.model.config.get_text_config()._attn_implementation
-        self.reading = reading_of(checkpoint, max_pixels, _placed(checkpoint.model, accelerator))
+        if accelerator.distributed_type != "FSDP":  # what is to be shared out may not fit there whole
+            checkpoint.model.to(accelerator.device)
+        self.reading = reading_of(checkpoint, max_pixels, accelerator.device)
         learned = [weight for weight in checkpoint.model.parameters() if weight.requires_grad]
         optimizer = torch.optim.AdamW(_decaying(learned, schedule.weight_decay), lr=schedule.rate, betas=(0.9, 0.98))
         rates = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule.factor)
@@ -265,15 +267,6 @@ def _memory_told() -> Iterator[None]:
             "The device's memory ran out. The same command with a smaller --pack or --checkpointing goes on from the last whole "
             "state; --lora or --precision bf16 need a new folder."
         ) from error
-
-
-def _placed(model: Any, accelerator: Any) -> torch.device:
-    """Where the model lies: on the device, but for one that is to be shared out, which may not fit there whole."""
-    if accelerator.distributed_type == "FSDP":
-        return torch.device("cpu")
-    model.to(accelerator.device)
-    device: torch.device = accelerator.device
-    return device
 
 
 def crew_of(accelerator: Any) -> Crew:

@@ -21,7 +21,8 @@ from joyvl_app.train.packing import ATTENTION, Pictures, base_of, logits_of, pac
 
 _SIDE = 64
 _TRIALS = (("One.", 90), ("Two or three of them.", 160))  # words and greys
-_NOISE = 1e-4  # of the spread of logits: what two passes of one shape may differ by
+_NOISE = {torch.float32: 1e-4}  # of the spread of logits: what two passes of one shape may differ by …
+_COARSE = 1e-3  # … in coarser number formats, where experts may be grouped otherwise
 _FAULTS = (TypeError, ValueError, RuntimeError, AttributeError, LookupError, NotImplementedError)
 
 
@@ -38,8 +39,8 @@ class Reading:
 
 
 def reading_of(checkpoint: Checkpoint, max_pixels: int, device: torch.device) -> Reading:
-    """Gives the model, which lies on the device, the attention of packs where it can have it. Raises BadInput for one that does
-    not take rows at all.
+    """Gives the model the attention of packs where it can have it, tried out where it lies now; `device` is where it learns.
+    Raises BadInput for one that does not take rows at all.
     """
     model = checkpoint.model
     if checkpoint.is_qwen:
@@ -54,7 +55,7 @@ def reading_of(checkpoint: Checkpoint, max_pixels: int, device: torch.device) ->
 
     try:
         rows = [_trial_row(inputs, framing, *shown) for shown in _TRIALS]
-        alone = torch.cat([_read(model, [row], pictures, device) for row in rows])
+        alone = torch.cat([_read(model, [row], pictures) for row in rows])
     except _FAULTS as error:
         raise BadInput(f"Models of the kind '{model.config.model_type}' cannot be trained here: {first_line(error)}") from error
     return Reading(pictures, _packs(model, rows, pictures, alone), one_size=True, once=False)
@@ -77,9 +78,9 @@ def _packs(model: Any, rows: Sequence[Row], pictures: Pictures, alone: Tensor) -
     text = model.config.get_text_config()
     own, text._attn_implementation = text._attn_implementation, ATTENTION
     try:
-        one, another = (_read(model, [before, second], pictures, alone.device) for before in (first, other))
+        one, another = (_read(model, [before, second], pictures) for before in (first, other))
         after = slice(first.tokens - 1, None)
-        together = agree(one, alone) and agree(one[after], another[after], within=_NOISE)
+        together = agree(one, alone) and agree(one[after], another[after], within=_NOISE.get(alone.dtype, _COARSE))
     except _FAULTS:
         together = False
     if not together:
@@ -88,6 +89,6 @@ def _packs(model: Any, rows: Sequence[Row], pictures: Pictures, alone: Tensor) -
 
 
 @torch.no_grad()
-def _read(model: Any, rows: Sequence[Row], pictures: Pictures, device: torch.device) -> Tensor:
-    pack = packed(rows, pictures, device, once=False)
+def _read(model: Any, rows: Sequence[Row], pictures: Pictures) -> Tensor:
+    pack = packed(rows, pictures, next(model.parameters()).device, once=False)
     return logits_of(model, pack, pack.learned)

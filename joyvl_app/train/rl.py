@@ -106,9 +106,12 @@ class PolicyRun(Run):
         rng = np.random.default_rng((9, number))
         windows = [window_of(episode("train", number + n), rng) for n in range(policy.windows)]
         self._engine.model.eval()
-        groups = roll_out(self._engine, self._encoder, windows, policy.group, random.Random(number))
+        drawn = roll_out(self._engine, self._encoder, windows, policy.group, random.Random(number))
         self.model.train()
         self._read_packs()
+        if not any(drawn):
+            raise BadInput(f"The model's context of {self._engine.context:,} tokens holds none of {len(windows)} episodes.")
+        groups = [group for group in drawn if group]
         told = advantages(groups)
         rows = [row for group in told for row in group]
         loss = self.step(rows) if rows else self.pass_over()
@@ -119,7 +122,7 @@ class PolicyRun(Run):
             "tokens_s": round((self.progress.tokens - tokens) / (time.perf_counter() - began)),
             "memory_mb": memory_mb(self.accelerator.device),
         }
-        return self.line(loss) | _summary(windows, groups) | figures
+        return self.line(loss) | _summary([w for w, group in zip(windows, drawn, strict=True) if group], groups) | figures
 
     def amount(self, pack: Pack) -> float:
         return float(pack.weights.numel())

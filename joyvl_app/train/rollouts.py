@@ -15,6 +15,7 @@ from joyvl_app.deciders.vlm.second import Second
 from joyvl_app.deciders.vlm.stream import ATTENTION, Stream
 from joyvl_app.dialect import parse
 from joyvl_app.domain import Silence
+from joyvl_app.errors import BadInput
 from joyvl_app.train.augment import filmed
 from joyvl_app.train.encoding import Encoder, Row, Taught
 from joyvl_app.train.windows import Window, reward_of
@@ -34,26 +35,34 @@ class Rollout:
 def roll_out(
     engine: Engine, encoder: Encoder, windows: Sequence[Window], group: int, chance: random.Random
 ) -> list[list[Rollout]]:
-    """`group` futures of every window, all in one pass a token; the past of a window is read once."""
+    """`group` futures of every window, all in one pass a token; the past of a window is read once. None of a window whose episode
+    the model's context does not hold.
+    """
     engine.model.config.get_text_config()._attn_implementation = ATTENTION
-    turns = [_turns(encoder, window) for window in windows]
+    told = [_turns(encoder, window) for window in windows]
+    windows, turns = [window for window, known in zip(windows, told, strict=True) if known], [known for known in told if known]
     actions = Actions(engine)
     with torch.inference_mode():
         pasts = _pasts(engine, encoder, windows, turns)
         futures = [
-            [_Future(engine, actions, window, told, past.fork(), Sampling(1.0, _MOST_WORDS), chance) for _ in range(group)]
-            for window, told, past in zip(windows, turns, pasts, strict=True)
+            [_Future(engine, actions, window, known, past.fork(), Sampling(1.0, _MOST_WORDS), chance) for _ in range(group)]
+            for window, known, past in zip(windows, turns, pasts, strict=True)
         ]
         everyone = [future for futures_of_one in futures for future in futures_of_one]
         while busy := [second for future in everyone if (second := future.second()) is not None]:
             pieces = [(second.stream, second.next()) for second in busy]
             for second, row in zip(busy, actions.read(engine.forward(pieces)), strict=True):
                 second.take(row)
-    return [[future.rollout(encoder) for future in of_one] for of_one in futures]
+    made = iter([[future.rollout(encoder) for future in of_one] for of_one in futures])
+    return [next(made) if known else [] for known in told]
 
 
 def _turns(encoder: Encoder, window: Window) -> list[Taught]:
-    return encoder.turns(window.episode.talk, filmed(window.episode))
+    """None where the model's context does not hold them."""
+    try:
+        return encoder.turns(window.episode.talk, filmed(window.episode))
+    except BadInput:
+        return []
 
 
 def _pasts(engine: Engine, encoder: Encoder, windows: Sequence[Window], turns: Sequence[Sequence[Taught]]) -> list[Stream]:

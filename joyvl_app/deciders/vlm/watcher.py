@@ -128,8 +128,7 @@ class VlmWatcher(PlainWatcher):
             text = self._whole(moment, before, now) if fresh else self._turn(now)
             images = [image for exchange in (*before, now) for image in self._shown(exchange)]
             piece = engine.inputs.piece(pending, text, lead, images)
-            if not fresh:
-                self._turn_tokens = min(piece.count, self._turn_tokens or piece.count)
+            self._turn_tokens = 0 if fresh else min(piece.count, self._turn_tokens or piece.count)
             if not fresh and not stream.expected:  # the first turn that is only a turn tells how large the chunk will be
                 stream.expected = min(engine.context, stream.length + piece.count * self._settings.chunk_seconds)
                 self._model.device.tokens_a_turn = piece.count
