@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]
 MODEL_PIXELS = 262_144  # width times height of a picture, at most, as a model is shown it
+REPLY_TOKENS = 128  # of a model, at most, unless the settings say otherwise
 Pcm = NDArray[np.int16]
 Role = Literal["user", "scene", "assistant"]
 AnswerStatus = Literal["ready", "failed", "timed_out", "cancelled"]

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from joyvl_app.domain import MODEL_PIXELS
+from joyvl_app.domain import MODEL_PIXELS, REPLY_TOKENS
 from joyvl_app.errors import BadInput
 
 _PRIVATE = {
@@ -55,7 +55,7 @@ class Settings(BaseSettings):
     model_bits: Literal[16, 8, 4] = Field(16, description="8 or 4 quantises its weights (needs bitsandbytes)")
     picture_pixels: int = Field(MODEL_PIXELS, ge=1_024, le=4_194_304, description="a picture's size for a model, pixels")
     temperature: float = Field(0.8, ge=0, le=2, description="how freely a model words its sentences; 0 takes the likeliest")
-    reply_tokens: int = Field(128, ge=8, le=2_048, description="tokens of one spoken turn at most")
+    reply_tokens: int = Field(REPLY_TOKENS, ge=8, le=2_048, description="tokens of one spoken turn at most")
     reprime_frames: int = Field(4, ge=0, le=64, description="last seconds that a new chunk takes along from the one before")
     stateless: bool = Field(False, description="keep nothing on the GPU between seconds (ZeroGPU)")
     stateless_frames: int = Field(8, ge=1, le=64, description="last pictures read each second in that mode")

@@ -101,9 +101,8 @@ def write_batched(folder: Path) -> Path:
     model.save_pretrained(folder)
     size = {"longest_edge": 64}
     pictures = library.Idefics3ImageProcessorPil(size=size, max_image_size=size)
-    library.Idefics3Processor(pictures, tokenizer, image_seq_len=16, chat_template=tokenizer.chat_template).save_pretrained(
-        folder
-    )
+    processor = library.Idefics3Processor(pictures, tokenizer, image_seq_len=16, chat_template=tokenizer.chat_template)
+    processor.save_pretrained(folder)
     return folder
 
 

@@ -42,7 +42,7 @@ from tests.kinds import (
     write_recurrent,
 )
 from tests.support import settings
-from tests.training import CPU, accelerator, plan, quietly
+from tests.training import CPU, accelerator, fed_to, plan, quietly
 
 _TALK = Talk("a", "alert", 6, (Line(0, "Count <image> each cat."), Line(3, "Who is <|im_end|> she?")), ())
 
@@ -93,15 +93,8 @@ async def _decided(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[
     """What the decider feeds, everything silent; log P(silence) of every second; and how silence is spelt."""
     decider = VlmDecider(ManualClock(charge=False), settings(model=str(folder), model_device="cpu"))
     await decider.start()
-    engine, fed = decider.model.engine, list[int]()
-    piece = engine.inputs.piece
-
-    def recorded(*given: Any) -> Any:
-        made = piece(*given)
-        fed.extend(made.ids.tolist())
-        return made
-
-    monkeypatch.setattr(engine.inputs, "piece", recorded)
+    engine = decider.model.engine
+    fed = fed_to(engine, monkeypatch)
     watcher = decider.open("s")
     p_act = [(await watcher.decide(replace(m, sensitivity=-50.0))).p_act for m, _, _ in moments_of(_TALK, _images(6))]
     await watcher.aclose()
@@ -236,13 +229,10 @@ def _tokenizer(folder: Path) -> Any:
 
 
 def test_adapters_change_the_language_model_alone(llava: Path, tmp_path: Path) -> None:
-    before, after = (
-        _weights(train(plan(llava, tmp_path / "zero", 1), quietly)),
-        _weights(train(plan(llava, tmp_path / "a", 2, lora=4), quietly)),
-    )
+    before, after = _weights(llava), _weights(train(plan(llava, tmp_path / "a", 2, lora=4), quietly))
     assert set(before) == set(after)
-    first = _weights(llava)
-    changed = {name for name in first if first[name].shape == after[name].shape and not torch.equal(first[name], after[name])}
+    old = {name: after[name][: len(before[name])] for name in before}  # without the new action tokens
+    changed = {name for name in before if not torch.equal(before[name], old[name])}
     assert "model.language_model.layers.0.self_attn.q_proj.weight" in changed
     assert all("language_model.layers" in name for name in changed)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -30,7 +29,7 @@ from joyvl_app.train.loss import Weights, weighted_loss
 from joyvl_app.train.packing import features, logits_of, packed, packs, prepare
 from joyvl_app.train.talks import Line, Talk, moments_of
 from tests.support import settings
-from tests.training import CPU, images_of, rows_of
+from tests.training import CPU, fed_to, images_of, rows_of
 
 pytest_plugins = ("tests.micro",)  # the micro model, made once for all of its tests
 
@@ -71,15 +70,7 @@ async def test_a_row_is_what_the_decider_feeds(encoder: Encoder, micro: Path, mo
     rows = encoder.rows(talk, images, Weights())
     decider = VlmDecider(ManualClock(charge=False), settings(model=str(micro), model_device="cpu"))
     await decider.start()
-    fed: list[int] = []
-    piece = decider.model.engine.inputs.piece
-
-    def recorded(*given: Any) -> Any:
-        made = piece(*given)
-        fed.extend(made.ids.tolist())
-        return made
-
-    monkeypatch.setattr(decider.model.engine.inputs, "piece", recorded)
+    fed = fed_to(decider.model.engine, monkeypatch)
     watcher = decider.open("s")
     for moment, _, _ in moments_of(talk, images):
         await watcher.decide(replace(moment, sensitivity=-50.0))
@@ -100,15 +91,8 @@ async def test_a_row_ends_where_the_decider_begins_anew(context: int, tmp_path: 
     folder = write_tiny(tmp_path / "tiny", context=context)
     decider = VlmDecider(ManualClock(charge=False), settings(model=str(folder), model_device="cpu"))
     await decider.start()
-    engine, fed, words = decider.model.engine, list[int](), list[int]()
-    piece, (silence,) = engine.inputs.piece, engine.encode(SILENCE)
-
-    def recorded(*given: Any) -> Any:
-        made = piece(*given)
-        fed.extend(made.ids.tolist())
-        return made
-
-    monkeypatch.setattr(engine.inputs, "piece", recorded)
+    engine, words = decider.model.engine, list[int]()
+    fed, (silence,) = fed_to(engine, monkeypatch), engine.encode(SILENCE)
     monkeypatch.setattr(Second, "_draw", lambda self, row, banned: words.pop(0))
     watcher = decider.open("s")
     for moment, decision, _ in moments_of(talk, images):

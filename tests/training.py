@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
 from joyvl_app.evals.render.film import looks
@@ -54,6 +55,19 @@ def accelerator() -> Any:
     from accelerate import Accelerator
 
     return Accelerator(cpu=True)
+
+
+def fed_to(engine: Any, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Every token that the decider's engine is fed from now on."""
+    fed, piece = list[int](), engine.inputs.piece
+
+    def recorded(*given: Any) -> Any:
+        made = piece(*given)
+        fed.extend(made.ids.tolist())
+        return made
+
+    monkeypatch.setattr(engine.inputs, "piece", recorded)
+    return fed
 
 
 _RANK = """

@@ -86,13 +86,7 @@ def write_tiny_llava(folder: Path, seed: int = 1, window: int | None = None, con
     """
     import torch
     import transformers
-    from transformers import (
-        CLIPVisionConfig,
-        LlavaConfig,
-        LlavaForConditionalGeneration,
-        LlavaProcessor,
-        MistralConfig,
-    )  # fmt: skip
+    from transformers import CLIPVisionConfig, LlavaConfig, LlavaForConditionalGeneration, LlavaProcessor, MistralConfig
 
     torch.manual_seed(seed)
     library: Any = transformers  # parts of it are untyped

@@ -36,10 +36,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     for phase in (see, sft):
         phase.add_argument("--tokens", type=int, default=8_192, help="at least so many a step, over all devices")
         phase.add_argument(
-            "--pack",
-            type=int,
-            default=16_384,
-            help="at most so many at once on a device; a longer stream goes alone",
+            "--pack", type=int, default=16_384, help="at most so many at once on a device; a longer stream goes alone"
         )
         phase.add_argument("--workers", type=int, default=1, help="processes that make rows")
         phase.add_argument("--precision", choices=("no", "bf16"), default="no")

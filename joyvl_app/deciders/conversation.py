@@ -11,6 +11,14 @@ from joyvl_app import dialect
 from joyvl_app.domain import Answer, Decision, Frame, Image, Moment
 
 _PERIOD = 0.9  # seconds between pictures that a model is shown
+_TURNS_AHEAD = 2  # turns for which the context must have room; a question may make one longer
+
+
+def outgrows(fed: int, turn: int, reply: int, context: int) -> bool:
+    """Whether a stream should begin anew before its next turn: tokens fed so far, of the shortest turn yet, of the longest reply,
+    and those that the model's context holds.
+    """
+    return fed + _TURNS_AHEAD * turn + reply > context
 
 
 @dataclass(frozen=True, eq=False)

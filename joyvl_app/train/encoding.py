@@ -11,12 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from joyvl_app import dialect
-from joyvl_app.deciders.conversation import Conversation, Exchange
-from joyvl_app.deciders.vlm.actions import Sampling
+from joyvl_app.deciders.conversation import Conversation, Exchange, outgrows
 from joyvl_app.deciders.vlm.framing import Framing
 from joyvl_app.deciders.vlm.marks import Marks
-from joyvl_app.deciders.vlm.watcher import TURNS_AHEAD
-from joyvl_app.domain import Decision, Image, Moment, Silence
+from joyvl_app.domain import REPLY_TOKENS, Decision, Image, Moment, Silence
 from joyvl_app.errors import BadInput
 from joyvl_app.train.cells import names_of, tokens_of
 from joyvl_app.train.loss import Weights
@@ -125,7 +123,7 @@ class Encoder:
         fed = sum(len(turn.prompt.ids) + len(turn.answer) for turn in turns) - sum(silences[-1:])
         opening = sum(turn.known for turn in turns) + 1
         later = [before + len(turn.prompt.ids) for before, turn in zip(silences, turns[1:], strict=False)][opening - 1 :]
-        return fed + TURNS_AHEAD * min(later, default=0) + Sampling().most > self._room
+        return outgrows(fed, min(later, default=0), REPLY_TOKENS, self._room)
 
     def _taken_along(self, conversation: Conversation, moment: Moment, now: Exchange) -> list[Taught]:
         """The seconds before a chunk's first one, told anew and not learned again."""
@@ -154,7 +152,7 @@ class Encoder:
             writing.prompt(turn.prompt, turn.picture)
             writing.answer(turn.answer, *((0.0, 0.0) if turn.known else _weighed(turn.decision, turn.near, weights)))
         row = writing.row(name)
-        if row.tokens + Sampling().most > self._room:
+        if row.tokens + REPLY_TOKENS > self._room:
             raise BadInput(
                 f"{name}: {len(turns)} seconds have {row.tokens:,} tokens, and the model's context holds {self._room:,}. "
                 "Smaller pictures (--pixels) may have fewer."

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 
-from joyvl_app.deciders.vlm.stream import UNLIKE
+from joyvl_app.deciders.vlm.stream import check_plain
 from joyvl_app.domain import Image
 from joyvl_app.train.encoding import Row
 
@@ -153,8 +153,7 @@ def _attend(
     segments: Sequence[Segment] = (), **rest: Any,
 ) -> tuple[Tensor, None]:  # fmt: skip
     """`query` (1, heads, n, head_dim) → (1, n, heads, head_dim), causal within each segment; without any, within the whole."""
-    if any(rest.get(name) is not None for name in UNLIKE):
-        raise NotImplementedError("this model's attention is not the plain one")
+    check_plain(rest)
     outputs = []
     for segment in segments or [Segment(slice(None))]:
         keys, values = (_seen_by(segment, part) for part in (key, value))

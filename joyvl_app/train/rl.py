@@ -111,8 +111,7 @@ class PolicyRun(Run):
         self._read_packs()
         if not any(drawn):
             raise BadInput(f"The model's context of {self._engine.context:,} tokens holds none of {len(windows)} episodes.")
-        groups = [group for group in drawn if group]
-        told = advantages(groups)
+        told = advantages([group for group in drawn if group])
         rows = [row for group in told for row in group]
         loss = self.step(rows) if rows else self.pass_over()
         self.progress.item += policy.windows
@@ -122,7 +121,7 @@ class PolicyRun(Run):
             "tokens_s": round((self.progress.tokens - tokens) / (time.perf_counter() - began)),
             "memory_mb": memory_mb(self.accelerator.device),
         }
-        return self.line(loss) | _summary([w for w, group in zip(windows, drawn, strict=True) if group], groups) | figures
+        return self.line(loss) | _summary(windows, drawn) | figures
 
     def amount(self, pack: Pack) -> float:
         return float(pack.weights.numel())

@@ -58,7 +58,7 @@ def roll_out(
 
 
 def _turns(encoder: Encoder, window: Window) -> list[Taught]:
-    """None where the model's context does not hold them."""
+    """[] where the model's context does not hold them."""
     try:
         return encoder.turns(window.episode.talk, filmed(window.episode))
     except BadInput:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from joyvl_app.deciders.vlm.inputs import Patches, ProcessorInputs
 from joyvl_app.domain import Image
+
+if TYPE_CHECKING:  # who only counts what is in shards needs no torch
+    from joyvl_app.deciders.vlm.inputs import Patches, ProcessorInputs
 
 _KEPT = 4_096  # texts whose tokens are known
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from joyvl_app.deciders.vlm.engine import Engine
 from joyvl_app.dialect.tokens import RESPONSE, SILENCE
+from joyvl_app.domain import REPLY_TOKENS
 
 TOP_K, TOP_P = 40, 0.9  # of the reference deployment
 _BANNED = 8  # alternatives more than are drawn from, for those that may be banned
@@ -23,7 +24,7 @@ class Sampling:
     """How words are drawn; temperature 0 takes the likeliest."""
 
     temperature: float = 0.8
-    most: int = 128
+    most: int = REPLY_TOKENS
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ class QwenInputs:
         return expanded
 
     def join(self, pieces: Sequence[Piece]) -> dict[str, Tensor]:
-        return _joined(pieces, 0)
+        return _joined([piece.pictures for piece in pieces], 0)
 
 
 class Patches:
@@ -143,13 +143,14 @@ class ProcessorInputs:
             self._rotary = None
 
     def piece(self, before: Sequence[int], text: str, after: Sequence[int], images: Sequence[Image]) -> Piece:
-        made = self._processed(text, images) if text else {"input_ids": torch.empty(1, 0, dtype=torch.long)}
-        written = made.pop("input_ids")[0]
+        written, pictures = self._processed(text, images)
         ids = torch.cat((torch.tensor(list(before), dtype=torch.long), written, torch.tensor(list(after), dtype=torch.long)))
-        pictures = {name: part for name, part in made.items() if torch.is_tensor(part)}
         return Piece(ids, self._positions(ids, pictures), pictures)
 
-    def _processed(self, text: str, images: Sequence[Image]) -> dict[str, Any]:
+    def _processed(self, text: str, images: Sequence[Image]) -> tuple[Tensor, dict[str, Tensor]]:
+        """Token ids (n,), and the pictures' tensors by argument name."""
+        if not text:  # of which some processors make no ids
+            return torch.empty(0, dtype=torch.long), {}
         shown = [self.fitted(image) for image in images]
         try:
             made = dict(self._processor(text=text, images=shown or None, return_tensors="pt", **self._options()))
@@ -157,7 +158,7 @@ class ProcessorInputs:
             raise ProviderFailed(f"The model's processor does not take this picture: {error}") from error
         for name in ("attention_mask", "token_type_ids", "mm_token_type_ids"):  # a matter of text, which grows
             made.pop(name, None)
-        return made
+        return made.pop("input_ids")[0], {name: part for name, part in made.items() if torch.is_tensor(part)}
 
     def _goes_on(self, turn: str) -> bool:
         """Whether the model's own positions of two turns are those of the first and, behind it, those of the second."""
@@ -182,7 +183,7 @@ class ProcessorInputs:
         return positions[:, 0]
 
     def pictures(self, images: Sequence[Image]) -> dict[str, Tensor]:
-        return self.join([self.piece((), self.alone, (), [image]) for image in images])
+        return _joined([self._processed(self.alone, [image])[1] for image in images], self._axis)
 
     def _options(self) -> dict[str, Any]:
         """Text as it is; a picture as one tile where that can be said, for a second has no time for a dozen."""
@@ -190,9 +191,9 @@ class ProcessorInputs:
         return {"add_special_tokens": False} | {name: False for name in _TILES if hasattr(pictures, name)}
 
     def join(self, pieces: Sequence[Piece]) -> dict[str, Tensor]:
-        return _joined(pieces, self._axis)
+        return _joined([piece.pictures for piece in pieces], self._axis)
 
 
-def _joined(pieces: Sequence[Piece], axis: int) -> dict[str, Tensor]:
-    shown = [piece.pictures for piece in pieces if piece.pictures]
-    return {name: torch.cat([pictures[name] for pictures in shown], dim=axis) for name in (shown[0] if shown else {})}
+def _joined(pictures: Sequence[dict[str, Tensor]], axis: int) -> dict[str, Tensor]:
+    shown = [tensors for tensors in pictures if tensors]
+    return {name: torch.cat([tensors[name] for tensors in shown], dim=axis) for name in (shown[0] if shown else {})}

@@ -21,7 +21,7 @@ from transformers.cache_utils import Cache
 from joyvl_app.deciders.vlm.inputs import Piece
 
 ATTENTION = "joyvl_streams"
-UNLIKE = ("sliding_window", "softcap", "s_aux")  # what the attention of some models has, and ours does not
+_UNLIKE = ("sliding_window", "softcap", "s_aux")  # what the attention of some models has, and ours does not
 _STEP = 256  # tokens; buffers grow in whole steps
 
 
@@ -139,12 +139,17 @@ def _visible(past: int, new: int, device: torch.device, dtype: torch.dtype) -> A
     return torch.full((new, past + new), float("-inf"), device=device, dtype=dtype).triu(past + 1)  # added, not chosen by: faster
 
 
+def check_plain(options: dict[str, Any]) -> None:
+    """Raises NotImplementedError for an attention that ours cannot stand in for."""
+    if any(options.get(name) is not None for name in _UNLIKE):
+        raise NotImplementedError("this model's attention is not the plain one")
+
+
 def attend(
     module: Any, query: Tensor, key: Sequence[Span], value: None, attention_mask: Any, scaling: float | None = None, **rest: Any
 ) -> tuple[Tensor, None]:
     """`query` (1, heads, all new tokens, head_dim) → (1, all new tokens, heads, head_dim), each span over its own stream."""
-    if any(rest.get(name) is not None for name in UNLIKE):
-        raise NotImplementedError("this model's attention is not the plain one")
+    check_plain(rest)
     outputs, start = [], 0
     for span in key:
         own = query[:, :, start : start + span.queries]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from joyvl_app import dialect
 from joyvl_app.deciders.base import PlainWatcher
-from joyvl_app.deciders.conversation import Conversation, Exchange
+from joyvl_app.deciders.conversation import Conversation, Exchange, outgrows
 from joyvl_app.deciders.queue import DeviceQueue
 from joyvl_app.deciders.vlm.actions import Actions, Sampling
 from joyvl_app.deciders.vlm.device import VlmDevice
@@ -23,7 +23,6 @@ from joyvl_app.settings import Settings
 
 _LONG_WAIT, _TELL_EVERY = 1.0, 60.0  # seconds
 _ALL = 1_000
-TURNS_AHEAD = 2  # turns for which the context must have room; a question may make one longer
 
 
 @dataclass(frozen=True)
@@ -142,8 +141,8 @@ class VlmWatcher(PlainWatcher):
     def _must_begin_anew(self, moment: Moment) -> bool:
         if self._stream is None or self._stream.dropped or self._settings.stateless:
             return True
-        ahead = self._stream.length + TURNS_AHEAD * self._turn_tokens + self._sampling.most
-        return ahead > self._model.engine.context or self._talk.begins_chunk(moment)
+        full = outgrows(self._stream.length, self._turn_tokens, self._sampling.most, self._model.engine.context)
+        return full or self._talk.begins_chunk(moment)
 
     def _whole(self, moment: Moment, before: Sequence[Exchange], now: Exchange) -> str:
         """The whole text of a fresh stream: instructions, memory, the seconds taken along, this second."""
